@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "common/draw/op.h"
+
+DrawOp *draw_op_new(uint8_t type, uint32_t surface_id, const Rect *box)
+{
+    DrawOp *op = g_new0(DrawOp, 1);
+
+    g_atomic_ref_count_init(&op->refs);
+    op->type = type;
+    op->surface_id = surface_id;
+    op->box = *box;
+    for (unsigned i = 0; i < DRAW_OP_MAX_DEPS; i++)
+        op->deps[i] = -1;
+    return op;
+}
+
+DrawOp *draw_op_ref(DrawOp *op)
+{
+    g_atomic_ref_count_inc(&op->refs);
+    return op;
+}
+
+unsigned draw_op_images(const DrawOp *op, Image *images[3])
+{
+    Image *all[3] = {NULL};
+    unsigned n = 0;
+
+    switch (op->type) {
+    case QXL_DRAW_FILL:
+        all[1] = op->u.fill.brush.pattern;
+        all[2] = op->u.fill.mask.image;
+        break;
+    case QXL_DRAW_OPAQUE:
+        all[0] = op->u.opaque.src;
+        all[1] = op->u.opaque.brush.pattern;
+        all[2] = op->u.opaque.mask.image;
+        break;
+    case QXL_DRAW_COPY:
+    case QXL_DRAW_BLEND:
+        all[0] = op->u.copy.src;
+        all[2] = op->u.copy.mask.image;
+        break;
+    case QXL_DRAW_BLACKNESS:
+    case QXL_DRAW_WHITENESS:
+    case QXL_DRAW_INVERS:
+        all[2] = op->u.solid.mask.image;
+        break;
+    case QXL_DRAW_ROP3:
+        all[0] = op->u.rop3.src;
+        all[1] = op->u.rop3.brush.pattern;
+        all[2] = op->u.rop3.mask.image;
+        break;
+    case QXL_DRAW_TRANSPARENT:
+        all[0] = op->u.transparent.src;
+        break;
+    case QXL_DRAW_ALPHA_BLEND:
+        all[0] = op->u.alpha_blend.src;
+        break;
+    case QXL_DRAW_COMPOSITE:
+        all[0] = op->u.composite.src;
+        all[2] = op->u.composite.mask;
+        break;
+    default:
+        break;
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(all); i++)
+        if (all[i])
+            images[n++] = all[i];
+    return n;
+}
+
+void draw_op_unref(DrawOp *op)
+{
+    Image *images[3];
+    unsigned n;
+
+    if (!op || !g_atomic_ref_count_dec(&op->refs))
+        return;
+    n = draw_op_images(op, images);
+    for (unsigned i = 0; i < n; i++)
+        image_unref(images[i]);
+    g_free(op->clip_rects);
+    g_free(op);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "common/image/image.h"
+
+Palette *palette_new(uint64_t unique, uint16_t n)
+{
+    Palette *palette = g_malloc0(sizeof(Palette) + n * sizeof(uint32_t));
+
+    g_atomic_ref_count_init(&palette->refs);
+    palette->unique = unique;
+    palette->n = n;
+    return palette;
+}
+
+Palette *palette_ref(Palette *palette)
+{
+    g_atomic_ref_count_inc(&palette->refs);
+    return palette;
+}
+
+void palette_unref(Palette *palette)
+{
+    if (palette && g_atomic_ref_count_dec(&palette->refs))
+        g_free(palette);
+}
+
+static Image *image_new(uint8_t type)
+{
+    Image *image = g_new0(Image, 1);
+
+    g_atomic_ref_count_init(&image->refs);
+    image->type = type;
+    return image;
+}
+
+Image *image_new_bitmap(uint64_t id, uint8_t format, bool top_down, uint32_t width, uint32_t height, GBytes *data,
+                        Palette *palette)
+{
+    Image *image = image_new(SPICE_IMAGE_TYPE_BITMAP);
+
+    image->id = id;
+    image->width = width;
+    image->height = height;
+    image->bitmap = (Bitmap){
+        .format = format,
+        .top_down = top_down,
+        .stride = (uint32_t)bitmap_row_bytes(format, width),
+        .data = data,
+        .palette = palette,
+    };
+    g_assert(g_bytes_get_size(data) == (uint64_t)image->bitmap.stride * height);
+    return image;
+}
+
+Image *image_new_surface(uint32_t surface_id)
+{
+    Image *image = image_new(SPICE_IMAGE_TYPE_SURFACE);
+
+    image->surface_id = surface_id;
+    return image;
+}
+
+Image *image_ref(Image *image)
+{
+    g_atomic_ref_count_inc(&image->refs);
+    return image;
+}
+
+void image_unref(Image *image)
+{
+    if (!image || !g_atomic_ref_count_dec(&image->refs))
+        return;
+    if (image->type == SPICE_IMAGE_TYPE_BITMAP) {
+        g_bytes_unref(image->bitmap.data);
+        palette_unref(image->bitmap.palette);
+    }
+    g_free(image);
+}
+
+static const uint8_t format_bits[] = {0, 1, 1, 4, 4, 8, 16, 24, 32, 32, 8};
+
+bool bitmap_format_valid(uint8_t format)
+{
+    return format >= SPICE_BITMAP_FMT_1BIT_LE && format < G_N_ELEMENTS(format_bits);
+}
+
+bool bitmap_format_indexed(uint8_t format)
+{
+    return format >= SPICE_BITMAP_FMT_1BIT_LE && format <= SPICE_BITMAP_FMT_8BIT;
+}
+
+uint8_t bitmap_format_bits(uint8_t format)
+{
+    return bitmap_format_valid(format) ? format_bits[format] : 0;
+}
+
+uint64_t bitmap_row_bytes(uint8_t format, uint32_t width)
+{
+    return ((uint64_t)width * bitmap_format_bits(format) + 7) / 8;
+}

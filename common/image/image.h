@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Image: a picture that a drawing operation uses, in host memory, validated and immutable after it was made.
+ *
+ * Images are shared between the server's canvas and the queues of all clients, possibly in several threads: the
+ * reference count is atomic, everything else is never written after construction.
+ */
+#pragma once
+
+#include <glib.h>
+#include <spice/enums.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Colours of an indexed bitmap. Immutable, atomically reference counted. Entries are 0x00RRGGBB (or 555 values on 16
+ * bit surfaces); n is 1..256. `unique` is the guest's cache key, 0 = never cached. */
+typedef struct Palette {
+    gatomicrefcount refs;
+    uint64_t unique;
+    uint16_t n;
+    uint32_t entries[];
+} Palette;
+
+Palette *palette_new(uint64_t unique, uint16_t n); /* entries are to be filled by the caller before sharing */
+Palette *palette_ref(Palette *palette);
+void palette_unref(Palette *palette); /* NULL is allowed */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Palette, palette_unref)
+
+/* Pixels of type BITMAP. Rows are always packed: stride = bitmap_row_bytes(format, width). */
+typedef struct Bitmap {
+    uint8_t format;   /* SPICE_BITMAP_FMT_* */
+    bool top_down;    /* first stored row is the top row */
+    uint32_t stride;  /* bytes */
+    GBytes *data;     /* stride * height bytes */
+    Palette *palette; /* NULL unless indexed; NULL also for a mask */
+} Bitmap;
+
+typedef struct Image {
+    gatomicrefcount refs;
+    uint64_t id;        /* as the guest gave it, opaque; meaningless for SURFACE */
+    uint8_t type;       /* SPICE_IMAGE_TYPE_BITMAP or SPICE_IMAGE_TYPE_SURFACE (QUIC from guests: later) */
+    bool cacheable;     /* the guest allows caching under `id` */
+    bool high_bits_set; /* top byte of 32 bit pixels is to be taken as 0xff */
+    uint32_t width;     /* pixels; 0 for SURFACE (the surface's own size counts) */
+    uint32_t height;
+    union {
+        Bitmap bitmap;
+        uint32_t surface_id;
+    };
+} Image;
+
+/* Takes ownership of `data` and `palette`. data holds bitmap_row_bytes(format, width) * height bytes. */
+Image *image_new_bitmap(uint64_t id, uint8_t format, bool top_down, uint32_t width, uint32_t height, GBytes *data,
+                        Palette *palette);
+Image *image_new_surface(uint32_t surface_id);
+Image *image_ref(Image *image);
+void image_unref(Image *image); /* NULL is allowed */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Image, image_unref)
+
+bool bitmap_format_valid(uint8_t format);   /* 1..10 */
+bool bitmap_format_indexed(uint8_t format); /* 1BIT, 4BIT, 8BIT */
+uint8_t bitmap_format_bits(uint8_t format); /* bits per pixel */
+/* Bytes of one packed row. Never overflows 64 bit. */
+uint64_t bitmap_row_bytes(uint8_t format, uint32_t width);

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Runs all tests and prints one summary line.
+
+C tests are GLib test programs (TAP). They run in the builds that their name asks for:
+every one under ASan+UBSan (build/asan), those listed in TSAN also under TSan (build/tsan).
+Python tests (tests/integration/test_*.py, tests/interop/test_*.py) print TAP as well and drive real peers.
+
+  run-tests.py [-k SUBSTRING] [--fast]     --fast: only the plain build, no sanitizers
+"""
+import argparse, glob, os, re, subprocess, sys, time
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+TSAN = {"test-image-cache", "test-replay", "test-worker"}
+TIMEOUT = 900
+
+
+def run(name, argv, env):
+    start = time.monotonic()
+    try:
+        p = subprocess.run(argv, cwd=TOP, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, timeout=TIMEOUT)
+        out, code = p.stdout.decode(errors="replace"), p.returncode
+    except subprocess.TimeoutExpired as e:
+        out, code = (e.stdout or b"").decode(errors="replace") + "\ntimed out\n", -1
+    passed = failed = 0
+    skips = []
+    for line in out.splitlines():
+        m = re.match(r"\s*(not ok|ok)\b(.*)", line)
+        if not m:
+            continue
+        skip = re.search(r"#\s*SKIP\s*(.*)", m.group(2), re.I)
+        if skip:
+            skips.append("%s:%s" % (name, m.group(2)))
+        elif m.group(1) == "ok":
+            passed += 1
+        else:
+            failed += 1
+    if code not in (0, 77) and not failed:
+        failed = 1
+    if code == 0 and passed + failed + len(skips) == 0:
+        failed = 1
+        out += "\nno test ran\n"
+    print("%-6s %-44s %3d passed %d failed %d skipped  %.1fs" %
+          ("FAIL" if failed else "ok", name, passed, failed, len(skips), time.monotonic() - start), flush=True)
+    if failed:
+        print("\n".join("    " + l for l in out.splitlines()[-60:]), flush=True)
+    for s in skips:
+        print("       skipped: " + s, flush=True)
+    return passed, failed, len(skips)
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("-k", default="")
+    ap.add_argument("--fast", action="store_true")
+    args = ap.parse_args()
+    env = dict(os.environ, G_SLICE="always-malloc", MALLOC_PERTURB_="165", CARAVAN_TOP=TOP,
+               ASAN_OPTIONS="detect_leaks=1:abort_on_error=0",
+               LSAN_OPTIONS="suppressions=%s/tests/lsan.supp:print_suppressions=0" % TOP,
+               UBSAN_OPTIONS="print_stacktrace=1", TSAN_OPTIONS="suppressions=%s/tests/tsan.supp" % TOP)
+    jobs = []
+    plain = os.path.join(TOP, "build/obj")
+    for path in sorted(glob.glob(plain + "/tests/unit/test-*")):
+        if not os.access(path, os.X_OK) or path.endswith(".o"):
+            continue
+        base = os.path.basename(path)
+        rel = "tests/unit/" + base
+        if args.fast:
+            jobs.append((base, ["build/obj/" + rel, "--tap"]))
+            continue
+        jobs.append((base + " (asan)", ["build/asan/obj/" + rel, "--tap"]))
+        if base in TSAN:
+            jobs.append((base + " (tsan)", ["build/tsan/obj/" + rel, "--tap"]))
+    for path in sorted(glob.glob(TOP + "/tests/integration/test_*.py") + glob.glob(TOP + "/tests/interop/test_*.py")):
+        jobs.append((os.path.relpath(path, TOP), [sys.executable, path]))
+    total = [0, 0, 0]
+    for name, argv in jobs:
+        if args.k not in name:
+            continue
+        total = [a + b for a, b in zip(total, run(name, argv, env))]
+    print("%d passed, %d failed, %d skipped" % tuple(total))
+    return 1 if total[1] or not total[0] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
