@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Private to the main channel's files: its connection type. */
+#pragma once
+
+#include "server/channels/main-channel.h"
+#include "server/channels/net-test.h"
+
+struct MainChannel {
+    Channel channel;
+    uint32_t mouse_mode; /* SPICE_MOUSE_MODE_*; belongs to the server and outlives clients */
+    bool client_mouse_allowed;
+};
+
+typedef struct MainClient {
+    ChannelClient cc;
+    NetTest net_test;
+    GArray *held; /* ChannelId: announcements that wait for the end of a migration attempt */
+} MainClient;
+
+MainClient *main_client_of(Client *client); /* NULL if the connection is gone */
+
+/* Messages that more than one file sends. */
+void main_client_push_mouse_mode(MainClient *mc);
+void main_client_push_mm_time(MainClient *mc);
+void main_client_greet(MainClient *mc); /* INIT, NAME, UUID */
+
+/* main-migration.c: handshake messages of both roles. False with an error: protocol violation. */
+bool main_client_handle_migration(MainClient *mc, uint16_t type, const uint8_t *body, size_t size, GError **error);
+bool main_client_is_migration_message(uint16_t type);
+extern const Participant main_participant;

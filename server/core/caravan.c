@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server/core/caravan.h"
+
+#include "server/channels/main-channel.h"
+#include "server/migration/job.h"
+
+#include <spice/protocol.h>
+
+#define WAIT_CONNECT_MS (10 * 1000)
+#define WAIT_DISCONNECT_MS (10 * 1000)
+
+/* What one client has been told, and has answered. */
+typedef struct Traveller {
+    Client *client; /* borrowed; removed when the client goes */
+    bool asked_seamless;
+    bool waiting;   /* BEGIN is out, no answer yet */
+    bool connected; /* it is linked to the destination */
+    bool seamless;  /* ... and the destination agreed to a seamless hand-over */
+    bool deferred;  /* it has not fully arrived here itself: BEGIN follows when it has */
+    bool leaving;   /* told to go: its disconnection is awaited */
+} Traveller;
+
+struct Caravan {
+    RedsState *server;
+    Job job;
+    MigrationTarget target;
+    bool has_target;
+    bool expected; /* migrate_connect was called, migrate_end not yet */
+    bool owes_connect_complete;
+    bool owes_end_complete;
+    LoopTimer *timer;
+    GArray *travellers; /* Traveller */
+};
+
+static void on_timer(void *opaque);
+
+Caravan *caravan_new(RedsState *server)
+{
+    Caravan *caravan = g_new0(Caravan, 1);
+
+    caravan->server = server;
+    job_init(&caravan->job, JOB_OUT);
+    caravan->timer = loop_timer_new(server->loop, on_timer, caravan);
+    caravan->travellers = g_array_new(FALSE, TRUE, sizeof(Traveller));
+    return caravan;
+}
+
+static void forget_target(Caravan *caravan)
+{
+    g_free(caravan->target.host);
+    g_free(caravan->target.cert_subject);
+    caravan->target = (MigrationTarget){0};
+    caravan->has_target = false;
+}
+
+void caravan_free(Caravan *caravan)
+{
+    loop_timer_free(caravan->timer);
+    forget_target(caravan);
+    g_array_unref(caravan->travellers);
+    g_free(caravan);
+}
+
+/* --- what the host is owed --- */
+
+static const SpiceMigrateInterface *interface_of(SpiceMigrateInstance *sin)
+{
+    return SPICE_UPCAST(SpiceMigrateInterface, (SpiceBaseInterface *)sin->base.sif);
+}
+
+static void connect_complete(Caravan *caravan)
+{
+    SpiceMigrateInstance *sin = caravan->server->migrate_interface;
+
+    if (!caravan->owes_connect_complete)
+        return;
+    caravan->owes_connect_complete = false;
+    loop_timer_cancel(caravan->timer);
+    if (caravan->job.phase == JOB_PREPARE)
+        job_advance(&caravan->job, JOB_PERFORM);
+    if (sin && interface_of(sin)->migrate_connect_complete)
+        interface_of(sin)->migrate_connect_complete(sin);
+}
+
+static void end_complete(Caravan *caravan)
+{
+    SpiceMigrateInstance *sin = caravan->server->migrate_interface;
+
+    if (!caravan->owes_end_complete)
+        return;
+    caravan->owes_end_complete = false;
+    loop_timer_cancel(caravan->timer);
+    if (caravan->job.phase == JOB_CONFIRM)
+        job_advance(&caravan->job, JOB_FINISH);
+    g_array_set_size(caravan->travellers, 0);
+    if (sin && interface_of(sin)->migrate_end_complete)
+        interface_of(sin)->migrate_end_complete(sin);
+}
+
+/* --- travellers --- */
+
+static Traveller *find(Caravan *caravan, const Client *client)
+{
+    for (guint i = 0; i < caravan->travellers->len; i++) {
+        Traveller *t = &g_array_index(caravan->travellers, Traveller, i);
+
+        if (t->client == client)
+            return t;
+    }
+    return NULL;
+}
+
+static bool any(Caravan *caravan, size_t flag_offset)
+{
+    for (guint i = 0; i < caravan->travellers->len; i++)
+        if (G_STRUCT_MEMBER(bool, &g_array_index(caravan->travellers, Traveller, i), flag_offset))
+            return true;
+    return false;
+}
+
+static bool awaits_answers(Caravan *caravan)
+{
+    return any(caravan, offsetof(Traveller, waiting)) || any(caravan, offsetof(Traveller, deferred));
+}
+
+static void send_begin(Caravan *caravan, Traveller *t)
+{
+    t->deferred = false;
+    t->waiting = true;
+    main_client_send_begin(t->client, &caravan->target, t->asked_seamless);
+}
+
+/* Tells the client where to go, in the best way that it and the host can. */
+static void ask(Caravan *caravan, Client *client)
+{
+    const ServerConfig *config = &caravan->server->config;
+    Traveller t = {.client = client};
+
+    if (!main_client_has_cap(client, SPICE_MAIN_CAP_SEMI_SEAMLESS_MIGRATE))
+        return;
+    if (main_client_is_local(client)) {
+        g_info("migration: a client on a UNIX socket cannot be sent to another host");
+        return;
+    }
+    t.asked_seamless = config->seamless && !config->allow_multiple_clients &&
+                       main_client_has_cap(client, SPICE_MAIN_CAP_AGENT_CONNECTED_TOKENS) &&
+                       main_client_has_cap(client, SPICE_MAIN_CAP_SEAMLESS_MIGRATE);
+    t.deferred = client->target;
+    g_array_append_val(caravan->travellers, t);
+    if (!t.deferred)
+        send_begin(caravan, &g_array_index(caravan->travellers, Traveller, caravan->travellers->len - 1));
+}
+
+/* The attempt is off: whoever is connected to the destination forgets it. */
+static void cancel_travellers(Caravan *caravan)
+{
+    for (guint i = 0; i < caravan->travellers->len; i++) {
+        Traveller *t = &g_array_index(caravan->travellers, Traveller, i);
+
+        /* One that has not answered yet gets its CANCEL when it does: until then it cannot read it. */
+        if (t->connected)
+            main_client_send_cancel(t->client);
+    }
+    g_array_set_size(caravan->travellers, 0);
+}
+
+/* --- source: from connect to end --- */
+
+static void cancel(Caravan *caravan)
+{
+    caravan->expected = false;
+    cancel_travellers(caravan);
+    if (!job_is_over(&caravan->job))
+        job_advance(&caravan->job, JOB_CANCELLED);
+    connect_complete(caravan);
+    forget_target(caravan);
+    main_channel_release_announcements(caravan->server->main);
+}
+
+int caravan_set_target(Caravan *caravan, const char *host, int port, int sport, const char *cert_subject)
+{
+    forget_target(caravan);
+    if (!host || (port <= 0 && sport <= 0))
+        return -1;
+    caravan->target = (MigrationTarget){g_strdup(host), port, sport, g_strdup(cert_subject)};
+    caravan->has_target = true;
+    return 0;
+}
+
+int caravan_connect(Caravan *caravan, const char *host, int port, int sport, const char *cert_subject)
+{
+    RedsState *server = caravan->server;
+
+    if (caravan->expected)
+        cancel(caravan);
+    if (caravan->owes_end_complete) { /* the clients of an earlier migration are still leaving */
+        g_warning("migration: a new one while clients are still leaving");
+        end_complete(caravan);
+    }
+    job_init(&caravan->job, JOB_OUT);
+    job_advance(&caravan->job, JOB_BEGIN);
+    caravan->owes_connect_complete = true;
+    if (caravan_set_target(caravan, host, port, sport, cert_subject) < 0) {
+        g_warning("migration: no destination host, or no port");
+        job_advance(&caravan->job, JOB_FAILED);
+        connect_complete(caravan);
+        return -1;
+    }
+    caravan->expected = true;
+    if (!server->clients) {
+        forget_target(caravan);
+        job_advance(&caravan->job, JOB_PERFORM);
+        connect_complete(caravan);
+        return 0;
+    }
+    job_advance(&caravan->job, JOB_PREPARE);
+    for (GList *l = server->clients; l; l = l->next)
+        ask(caravan, l->data);
+    if (awaits_answers(caravan))
+        loop_timer_start(caravan->timer, WAIT_CONNECT_MS);
+    else
+        connect_complete(caravan);
+    return 0;
+}
+
+int caravan_start(Caravan *caravan)
+{
+    return caravan->has_target ? 0 : -1;
+}
+
+void caravan_client_answered(Caravan *caravan, Client *client, bool ok, bool seamless)
+{
+    Traveller *t = find(caravan, client);
+
+    if (!t || !t->waiting) { /* too late, or not asked */
+        if (ok)
+            main_client_send_cancel(client);
+        return;
+    }
+    t->waiting = false;
+    t->connected = ok;
+    t->seamless = ok && seamless && t->asked_seamless;
+    if (!awaits_answers(caravan))
+        connect_complete(caravan);
+}
+
+static void hand_over_seamlessly(Client *client)
+{
+    for (guint i = 0; i < client->channels->len; i++)
+        channel_migrate(g_ptr_array_index(client->channels, i), client);
+}
+
+/* The guest runs at the destination now: everybody follows it. */
+static void leave(Caravan *caravan)
+{
+    RedsState *server = caravan->server;
+    g_autoptr(GPtrArray) clients = g_ptr_array_new();
+
+    for (GList *l = server->clients; l; l = l->next)
+        g_ptr_array_add(clients, l->data);
+    for (guint i = 0; i < clients->len; i++) {
+        Client *client = g_ptr_array_index(clients, i);
+        Traveller *t = find(caravan, client);
+
+        if (!t) {
+            Traveller late = {.client = client};
+
+            g_array_append_val(caravan->travellers, late);
+            t = find(caravan, client);
+        }
+        t->waiting = t->deferred = false;
+        t->leaving = true;
+        client_ref(client);
+        if (t->seamless)
+            hand_over_seamlessly(client);
+        else if (t->connected)
+            main_client_send_end(client);
+        else if (!main_client_is_local(client))
+            main_client_send_switch_host(client, &caravan->target);
+        client_unref(client);
+    }
+}
+
+int caravan_end(Caravan *caravan, bool completed)
+{
+    RedsState *server = caravan->server;
+    bool expected = caravan->expected;
+
+    if (!completed) {
+        cancel(caravan);
+        if (!server->clients)
+            goto no_client;
+        return 0;
+    }
+    caravan->expected = false;
+    caravan->owes_end_complete = true;
+    if (!server->clients)
+        goto no_client;
+    if (!expected || !caravan->has_target) {
+        if (expected) { /* clients came after migrate_connect had found none */
+            g_warning("migration: the clients were never told where to go; they are disconnected");
+        } else {
+            g_warning("migration: completed, but it was never announced; the clients are disconnected");
+        }
+        server_disconnect_all(server);
+        end_complete(caravan);
+        return expected ? 0 : -1;
+    }
+    job_advance(&caravan->job, JOB_HANDOVER);
+    leave(caravan);
+    connect_complete(caravan);
+    forget_target(caravan);
+    if (caravan->job.phase == JOB_HANDOVER)
+        job_advance(&caravan->job, JOB_CONFIRM);
+    if (any(caravan, offsetof(Traveller, leaving)))
+        loop_timer_start(caravan->timer, WAIT_DISCONNECT_MS);
+    else
+        end_complete(caravan);
+    return 0;
+
+no_client:
+    caravan->owes_end_complete = true;
+    forget_target(caravan);
+    end_complete(caravan);
+    return 0;
+}
+
+void caravan_switch(Caravan *caravan)
+{
+    RedsState *server = caravan->server;
+
+    if (!server->clients)
+        return;
+    if (!caravan->has_target) {
+        g_warning("migration: no destination to switch to");
+        return;
+    }
+    for (GList *l = server->clients; l; l = l->next)
+        main_client_send_switch_host(l->data, &caravan->target);
+    forget_target(caravan);
+}
+
+static void on_timer(void *opaque)
+{
+    Caravan *caravan = opaque;
+
+    if (caravan->owes_connect_complete) {
+        g_warning("migration: not all clients reached the destination in time");
+        for (guint i = 0; i < caravan->travellers->len; i++) {
+            Traveller *t = &g_array_index(caravan->travellers, Traveller, i);
+
+            t->waiting = t->deferred = false;
+        }
+        connect_complete(caravan);
+    } else if (caravan->owes_end_complete) {
+        g_warning("migration: not all clients left in time; they are disconnected");
+        server_disconnect_all(caravan->server);
+        end_complete(caravan);
+    }
+}
+
+void caravan_client_gone(Caravan *caravan, Client *client)
+{
+    for (guint i = 0; i < caravan->travellers->len; i++) {
+        if (g_array_index(caravan->travellers, Traveller, i).client == client) {
+            g_array_remove_index(caravan->travellers, i);
+            break;
+        }
+    }
+    if (caravan->owes_connect_complete && !awaits_answers(caravan))
+        connect_complete(caravan);
+    if (caravan->owes_end_complete && !any(caravan, offsetof(Traveller, leaving)))
+        end_complete(caravan);
+}
+
+void caravan_client_restored(Caravan *caravan, Client *client)
+{
+    Traveller *t = find(caravan, client);
+
+    if (t && t->deferred)
+        send_begin(caravan, t);
+    main_channel_release_announcements(caravan->server->main);
+}
+
+bool caravan_is_under_way(const Caravan *caravan)
+{
+    return caravan->travellers->len > 0;
+}

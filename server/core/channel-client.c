@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server/core/channel-client.h"
+
+#include "common/wire/header.h"
+#include "common/wire/msg-common.h"
+#include "server/core/client.h"
+#include "server/core/server.h"
+#include "server/net/stream.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <spice/enums.h>
+
+#define ACK_WINDOW 20
+#define ACK_WINDOW_LOW_BANDWIDTH 40
+/* Messages are gathered into one write until they weigh this much. */
+#define GATHER_BYTES (64 * 1024)
+#define GATHER_MESSAGES 48
+/* Memory that an idle connection keeps for the next message body. */
+#define KEEP_BODY_BYTES (256 * 1024)
+
+typedef struct OutMessage {
+    uint8_t header[DATA_HEADER_FULL_SIZE];
+    unsigned header_size;
+    WireWriter body;
+    size_t sent; /* bytes of header and body written so far */
+} OutMessage;
+
+static void on_ready(int fd, int events, void *opaque);
+
+ChannelClient *channel_client_new(Channel *channel, Client *client, const Link *link)
+{
+    ChannelClient *cc = g_malloc0(channel->ops->client_size);
+
+    cc->channel = channel;
+    cc->client = client_ref(client);
+    cc->link = *link;
+    cc->refs = 1;
+    cc->connected = true;
+    g_queue_init(&cc->pipe);
+    g_queue_init(&cc->out);
+    cc->client_generation = G_MAXUINT32;
+    cc->ack_window = link->low_bandwidth ? ACK_WINDOW_LOW_BANDWIDTH : ACK_WINDOW;
+    cc->wait_data = link->migration && (channel->ops->migrate_flags & SPICE_MIGRATE_NEED_DATA_TRANSFER);
+    cc->watch = loop_watch_new(channel->loop, stream_fd(link->stream), SPICE_WATCH_EVENT_READ, on_ready, cc);
+    channel->clients = g_list_prepend(channel->clients, cc);
+    client_set_channel(client, channel->type, channel->id, true);
+    return cc;
+}
+
+ChannelClient *channel_client_ref(ChannelClient *cc)
+{
+    cc->refs++;
+    return cc;
+}
+
+void channel_client_unref(ChannelClient *cc)
+{
+    if (--cc->refs)
+        return;
+    wire_writer_clear(&cc->in_body);
+    client_unref(cc->client);
+    g_free(cc);
+}
+
+static void pipe_item_free(PipeItem *item)
+{
+    if (item->ops->free)
+        item->ops->free(item);
+    else
+        g_free(item);
+}
+
+static void out_message_free(OutMessage *message)
+{
+    wire_writer_clear(&message->body);
+    g_free(message);
+}
+
+typedef struct GoneTask {
+    Client *client;
+    Channel *channel;
+    bool waited;
+} GoneTask;
+
+/* Host context: the client's books are kept there. */
+static void tell_client_gone(void *data)
+{
+    GoneTask *task = data;
+
+    client_channel_gone(task->client, task->channel);
+    if (task->waited)
+        client_data_arrived(task->client);
+    client_unref(task->client);
+    g_free(task);
+}
+
+void channel_client_disconnect(ChannelClient *cc)
+{
+    Channel *channel = cc->channel;
+    SpiceChannelEventInfo *info;
+    GoneTask *task;
+    GList *link;
+
+    if (!cc->connected)
+        return;
+    cc->connected = false;
+    channel->clients = g_list_remove(channel->clients, cc);
+    client_set_channel(cc->client, channel->type, channel->id, false);
+    loop_watch_free(cc->watch);
+    cc->watch = NULL;
+    while ((link = g_queue_pop_head_link(&cc->pipe)))
+        pipe_item_free(link->data);
+    g_queue_clear_full(&cc->out, (GDestroyNotify)out_message_free);
+    info = stream_info(cc->link.stream);
+    stream_free(cc->link.stream);
+    cc->link.stream = NULL;
+    if (channel->ops->disconnected)
+        channel->ops->disconnected(cc);
+    server_channel_event(channel->server, SPICE_CHANNEL_EVENT_DISCONNECTED, info);
+
+    task = g_new(GoneTask, 1);
+    *task = (GoneTask){client_ref(cc->client), channel, cc->wait_data};
+    if (loop_is_host(channel->loop))
+        tell_client_gone(task);
+    else
+        server_post(channel->server, tell_client_gone, task);
+    channel_client_unref(cc);
+}
+
+static void drop(ChannelClient *cc, const char *why)
+{
+    if (!cc->connected)
+        return;
+    g_warning("channel %u:%u: %s; the connection is dropped", cc->channel->type, cc->channel->id, why);
+    channel_client_disconnect(cc);
+}
+
+/* --- sending --- */
+
+void pipe_item_init(PipeItem *item, const PipeItemOps *ops)
+{
+    item->ops = ops;
+    item->link = (GList){.data = item};
+}
+
+static bool refuses(const ChannelClient *cc)
+{
+    return !cc->connected || cc->migrating;
+}
+
+void channel_client_queue(ChannelClient *cc, PipeItem *item)
+{
+    if (refuses(cc))
+        pipe_item_free(item);
+    else
+        g_queue_push_tail_link(&cc->pipe, &item->link);
+}
+
+void channel_client_queue_next(ChannelClient *cc, PipeItem *item)
+{
+    if (refuses(cc))
+        pipe_item_free(item);
+    else
+        g_queue_push_head_link(&cc->pipe, &item->link);
+}
+
+void channel_client_push(ChannelClient *cc, PipeItem *item)
+{
+    channel_client_queue(cc, item);
+    channel_client_pump(cc);
+}
+
+void channel_client_remove(ChannelClient *cc, PipeItem *item)
+{
+    g_queue_unlink(&cc->pipe, &item->link);
+    pipe_item_free(item);
+}
+
+unsigned channel_client_pipe_length(const ChannelClient *cc)
+{
+    return cc->pipe.length;
+}
+
+bool channel_client_is_idle(const ChannelClient *cc)
+{
+    return cc->pipe.length == 0 && cc->out.length == 0;
+}
+
+uint64_t channel_client_next_serial(const ChannelClient *cc)
+{
+    return cc->serial + 1;
+}
+
+void channel_client_set_next_serial(ChannelClient *cc, uint64_t serial)
+{
+    cc->serial = serial - 1;
+}
+
+bool channel_client_has_cap(const ChannelClient *cc, unsigned cap)
+{
+    return cap < 32 && (cc->link.channel_caps >> cap & 1);
+}
+
+void channel_client_send(ChannelClient *cc, uint16_t type, WireWriter *body, uint32_t sub_list)
+{
+    OutMessage *message = g_new0(OutMessage, 1);
+    DataHeader header = {.serial = ++cc->serial, .type = type, .size = (uint32_t)body->size, .sub_list = sub_list};
+
+    message->header_size = (unsigned)data_header_pack(message->header, &header, cc->link.mini_header);
+    message->body = *body;
+    wire_writer_init(body);
+    g_queue_push_tail(&cc->out, message);
+    cc->unacked++;
+}
+
+/* Writes what is in `out`. False if the socket takes no more for now, or the connection is gone. */
+static bool write_out(ChannelClient *cc)
+{
+    while (cc->out.length) {
+        struct iovec iov[2 * GATHER_MESSAGES];
+        ssize_t written;
+        int n = 0;
+
+        for (GList *l = cc->out.head; l && n + 2 <= (int)G_N_ELEMENTS(iov); l = l->next) {
+            OutMessage *m = l->data;
+            size_t skip_body = m->sent > m->header_size ? m->sent - m->header_size : 0;
+
+            if (m->sent < m->header_size)
+                iov[n++] = (struct iovec){m->header + m->sent, m->header_size - m->sent};
+            if (m->body.size > skip_body)
+                iov[n++] = (struct iovec){m->body.data + skip_body, m->body.size - skip_body};
+        }
+        written = stream_writev(cc->link.stream, iov, n);
+        if (written < 0) {
+            if (errno == EAGAIN || errno == EWOULDBLOCK) {
+                loop_watch_set_mask(cc->watch, SPICE_WATCH_EVENT_READ | SPICE_WATCH_EVENT_WRITE);
+                return false;
+            }
+            g_info("channel %u:%u: write: %s", cc->channel->type, cc->channel->id, g_strerror(errno));
+            channel_client_disconnect(cc);
+            return false;
+        }
+        cc->bytes_out += (uint64_t)written;
+        while (written > 0) {
+            OutMessage *m = cc->out.head->data;
+            size_t left = m->header_size + m->body.size - m->sent;
+
+            if ((size_t)written < left) {
+                m->sent += (size_t)written;
+                break;
+            }
+            written -= (ssize_t)left;
+            out_message_free(g_queue_pop_head(&cc->out));
+        }
+    }
+    loop_watch_set_mask(cc->watch, SPICE_WATCH_EVENT_READ);
+    return true;
+}
+
+static bool window_is_open(const ChannelClient *cc)
+{
+    return !cc->closed_window && (!cc->channel->ops->acks || cc->unacked <= 2 * cc->ack_window);
+}
+
+static size_t gather(ChannelClient *cc)
+{
+    size_t bytes = 0;
+
+    while (cc->connected && cc->pipe.length && window_is_open(cc) && bytes < GATHER_BYTES &&
+           cc->out.length < GATHER_MESSAGES) {
+        PipeItem *item = g_queue_pop_head_link(&cc->pipe)->data;
+
+        item->ops->send(cc, item);
+        pipe_item_free(item);
+        bytes = 0;
+        for (GList *l = cc->out.head; l; l = l->next)
+            bytes += ((OutMessage *)l->data)->body.size;
+    }
+    return bytes;
+}
+
+void channel_client_pump(ChannelClient *cc)
+{
+    if (cc->pushing || !cc->connected)
+        return;
+    cc->pushing = true;
+    channel_client_ref(cc);
+    while (cc->connected && write_out(cc)) {
+        gather(cc);
+        if (!cc->out.length)
+            break;
+    }
+    cc->pushing = false;
+    channel_client_unref(cc);
+}
+
+typedef struct BodyItem {
+    PipeItem item;
+    uint16_t type;
+    WireWriter body;
+} BodyItem;
+
+static void body_item_send(ChannelClient *cc, PipeItem *item)
+{
+    BodyItem *b = (BodyItem *)item;
+
+    channel_client_send(cc, b->type, &b->body, 0);
+}
+
+static void body_item_free(PipeItem *item)
+{
+    wire_writer_clear(&((BodyItem *)item)->body);
+    g_free(item);
+}
+
+static const PipeItemOps body_item_ops = {body_item_send, body_item_free};
+
+void channel_client_push_body(ChannelClient *cc, uint16_t type, WireWriter *body)
+{
+    BodyItem *b = g_new0(BodyItem, 1);
+
+    pipe_item_init(&b->item, &body_item_ops);
+    b->type = type;
+    b->body = *body;
+    wire_writer_init(body);
+    channel_client_push(cc, &b->item);
+}
+
+void channel_client_push_empty(ChannelClient *cc, uint16_t type)
+{
+    g_auto(WireWriter) body = {0};
+
+    channel_client_push_body(cc, type, &body);
+}
+
+/* --- ack window --- */
+
+static void set_ack_send(ChannelClient *cc, PipeItem *item)
+{
+    g_auto(WireWriter) body = {0};
+    MsgSetAck m = {.generation = ++cc->ack_generation, .window = cc->ack_window};
+
+    cc->unacked = 0;
+    msg_set_ack_encode(&body, &m);
+    channel_client_send(cc, SPICE_MSG_SET_ACK, &body, 0);
+}
+
+static const PipeItemOps set_ack_ops = {set_ack_send, NULL};
+
+void channel_client_push_set_ack(ChannelClient *cc)
+{
+    PipeItem *item = g_new0(PipeItem, 1);
+
+    pipe_item_init(item, &set_ack_ops);
+    channel_client_push(cc, item);
+}
+
+void channel_client_set_low_bandwidth(ChannelClient *cc)
+{
+    cc->link.low_bandwidth = true;
+    cc->ack_window = ACK_WINDOW_LOW_BANDWIDTH;
+}
+
+void channel_client_close_window(ChannelClient *cc)
+{
+    cc->closed_window = true;
+}
+
+void channel_client_open_window(ChannelClient *cc)
+{
+    cc->closed_window = false;
+    cc->unacked = 0;
+    channel_client_pump(cc);
+}
+
+static void handle_ack(ChannelClient *cc)
+{
+    if (cc->client_generation != cc->ack_generation)
+        return;
+    cc->unacked -= MIN(cc->unacked, cc->ack_window);
+    channel_client_pump(cc);
+}
+
+/* --- migration --- */
+
+static void migrate_send(ChannelClient *cc, PipeItem *item)
+{
+    g_auto(WireWriter) body = {0};
+    MsgMigrate m = {.flags = cc->channel->ops->migrate_flags};
+
+    msg_migrate_encode(&body, &m);
+    channel_client_send(cc, SPICE_MSG_MIGRATE, &body, 0);
+    cc->expect_flush = (m.flags & SPICE_MIGRATE_NEED_FLUSH) != 0;
+    cc->handed_over = !(m.flags & SPICE_MIGRATE_NEED_DATA_TRANSFER);
+}
+
+static const PipeItemOps migrate_ops = {migrate_send, NULL};
+
+static void migrate_data_send(ChannelClient *cc, PipeItem *item)
+{
+    g_auto(WireWriter) body = {0};
+    g_autoptr(GBytes) data = cc->channel->ops->participant.save(cc, channel_client_next_serial(cc), NULL);
+
+    wire_write_bytes(&body, g_bytes_get_data(data, NULL), g_bytes_get_size(data));
+    channel_client_send(cc, SPICE_MSG_MIGRATE_DATA, &body, 0);
+    cc->handed_over = true;
+}
+
+static const PipeItemOps migrate_data_ops = {migrate_data_send, NULL};
+
+void channel_client_migrate(ChannelClient *cc)
+{
+    const Participant *participant = &cc->channel->ops->participant;
+    PipeItem *item = g_new0(PipeItem, 1);
+
+    if (participant->freeze)
+        participant->freeze(cc);
+    pipe_item_init(item, &migrate_ops);
+    channel_client_queue(cc, item);
+    cc->migrating = true;
+    channel_client_pump(cc);
+}
+
+static bool handle_flush_mark(ChannelClient *cc, GError **error)
+{
+    PipeItem *item;
+
+    if (!cc->expect_flush) {
+        g_set_error(error, WIRE_ERROR, WIRE_ERROR_TYPE, "MIGRATE_FLUSH_MARK, but no migration is under way");
+        return false;
+    }
+    cc->expect_flush = false;
+    if (!cc->channel->ops->participant.save)
+        return true;
+    item = g_new0(PipeItem, 1);
+    pipe_item_init(item, &migrate_data_ops);
+    g_queue_push_tail_link(&cc->pipe, &item->link); /* the one thing that may follow MIGRATE */
+    channel_client_pump(cc);
+    return true;
+}
+
+static void tell_data_arrived(void *data)
+{
+    Client *client = data;
+
+    client_data_arrived(client);
+    client_unref(client);
+}
+
+static bool handle_migrate_data(ChannelClient *cc, const uint8_t *data, size_t size, GError **error)
+{
+    const Participant *participant = &cc->channel->ops->participant;
+
+    if (!(cc->channel->ops->migrate_flags & SPICE_MIGRATE_NEED_DATA_TRANSFER))
+        return true; /* nothing to take over on this channel */
+    if (!cc->wait_data) {
+        g_set_error(error, WIRE_ERROR, WIRE_ERROR_TYPE, "MIGRATE_DATA, but none is expected");
+        return false;
+    }
+    if (!participant->load(cc, data, size, NULL, error))
+        return false;
+    cc->wait_data = false;
+    if (participant->activate)
+        participant->activate(cc);
+    if (loop_is_host(cc->channel->loop))
+        client_data_arrived(cc->client);
+    else
+        server_post(cc->channel->server, tell_data_arrived, client_ref(cc->client));
+    return true;
+}
+
+/* --- receiving --- */
+
+static bool handle_message(ChannelClient *cc, uint16_t type, const uint8_t *body, size_t size, GError **error)
+{
+    WireReader r = wire_reader(body, size);
+
+    switch (type) {
+    case SPICE_MSGC_ACK_SYNC: {
+        MsgcAckSync m;
+
+        if (!msgc_ack_sync_decode(&r, &m, error))
+            return false;
+        cc->client_generation = m.generation;
+        return true;
+    }
+    case SPICE_MSGC_ACK:
+        handle_ack(cc);
+        return true;
+    case SPICE_MSGC_MIGRATE_FLUSH_MARK:
+        return handle_flush_mark(cc, error);
+    case SPICE_MSGC_MIGRATE_DATA:
+        return handle_migrate_data(cc, body, size, error);
+    case SPICE_MSGC_DISCONNECTING:
+        return true;
+    case SPICE_MSGC_PONG:
+        if (!cc->channel->ops->handle)
+            return true;
+        break;
+    default:
+        break;
+    }
+    if (cc->channel->ops->handle)
+        return cc->channel->ops->handle(cc, type, body, size, error);
+    g_set_error(error, WIRE_ERROR, WIRE_ERROR_TYPE, "message type %u is not known here", type);
+    return false;
+}
+
+static uint32_t size_limit(const ChannelClient *cc)
+{
+    const ChannelOps *ops = cc->channel->ops;
+
+    return cc->in_type == SPICE_MSGC_MIGRATE_DATA ? MAX(ops->max_message, ops->max_migrate_data) : ops->max_message;
+}
+
+/* Reads into the present message; true when it is complete. */
+static bool read_message(ChannelClient *cc)
+{
+    unsigned header_size = cc->link.mini_header ? DATA_HEADER_MINI_SIZE : DATA_HEADER_FULL_SIZE;
+    ssize_t n;
+
+    while (cc->in_header_size < header_size) {
+        n = stream_read(cc->link.stream, cc->in_header + cc->in_header_size, header_size - cc->in_header_size);
+        if (n <= 0)
+            goto end;
+        cc->in_header_size += (unsigned)n;
+        if (cc->in_header_size == header_size) {
+            WireReader r = wire_reader(cc->in_header, header_size);
+            DataHeader header;
+
+            data_header_decode(&r, &header, cc->link.mini_header, NULL);
+            cc->in_type = header.type;
+            cc->in_size = header.size;
+            wire_writer_reset(&cc->in_body);
+            if (cc->in_size > size_limit(cc)) {
+                drop(cc, "message too long");
+                return false;
+            }
+        }
+    }
+    while (cc->in_body.size < cc->in_size) {
+        /* Memory grows with what really arrives, not with what was announced. */
+        size_t want = MIN(cc->in_size - cc->in_body.size, MAX(cc->in_body.size, 4096));
+        uint8_t *p;
+
+        wire_writer_reserve(&cc->in_body, want);
+        p = cc->in_body.data + cc->in_body.size;
+        n = stream_read(cc->link.stream, p, want);
+        if (n <= 0)
+            goto end;
+        cc->in_body.size += (size_t)n;
+    }
+    cc->bytes_in += header_size + cc->in_size;
+    return true;
+end:
+    if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) {
+        g_info("channel %u:%u: closed by the client", cc->channel->type, cc->channel->id);
+        channel_client_disconnect(cc);
+    }
+    return false;
+}
+
+static void receive(ChannelClient *cc)
+{
+    while (cc->connected && read_message(cc)) {
+        g_autoptr(GError) error = NULL;
+
+        cc->in_header_size = 0;
+        if (!handle_message(cc, cc->in_type, cc->in_body.data, cc->in_body.size, &error))
+            drop(cc, error ? error->message : "bad message");
+        if (cc->in_body.capacity > KEEP_BODY_BYTES)
+            wire_writer_clear(&cc->in_body);
+    }
+}
+
+static void on_ready(int fd, int events, void *opaque)
+{
+    ChannelClient *cc = channel_client_ref(opaque);
+
+    if (events & SPICE_WATCH_EVENT_READ)
+        receive(cc);
+    if (events & SPICE_WATCH_EVENT_WRITE)
+        channel_client_pump(cc);
+    channel_client_unref(cc);
+}
+
+bool channel_client_step(ChannelClient *cc, int ms)
+{
+    struct pollfd pfd = {.fd = stream_fd(cc->link.stream), .events = POLLIN};
+
+    if (cc->out.length)
+        pfd.events |= POLLOUT;
+    poll(&pfd, 1, ms);
+    channel_client_ref(cc);
+    receive(cc);
+    channel_client_pump(cc);
+    bool connected = cc->connected;
+    channel_client_unref(cc);
+    return connected;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Client: one person's session: a main connection and the other channels' connections that belong to it.
+ *
+ * Made when a main link succeeds, gone when the main connection is. Reference counted (atomic): connections in worker
+ * threads hold a reference. Unless a function says otherwise: host context.
+ */
+#pragma once
+
+#include "server/core/channel.h"
+
+struct Client {
+    gatomicrefcount refs;
+    struct RedsState *server;
+    uint32_t connection_id; /* the same on all channels, never 0 */
+    GPtrArray *channels;    /* Channel, in the order of their links; main first */
+    bool disconnecting;
+    bool low_bandwidth; /* measured by the main channel's net test */
+    bool channels_announced; /* has got its channel list */
+
+    /* Migration destination: the client came with the id of its session on another host. */
+    bool target;
+    bool seamless;       /* it asked for a seamless hand-over and was told yes */
+    unsigned n_waiting;  /* channels whose data have not come yet */
+    GQueue pending;      /* PendingLink: channels linked before it is clear how the client migrates */
+
+    /* Shared with worker threads. */
+    GMutex lock;
+    GHashTable *objects;  /* (kind, id) -> SharedObject */
+    uint8_t linked[16][32]; /* bit set of (channel type, id) that are connected */
+};
+
+Client *client_new(struct RedsState *server, uint32_t connection_id, bool target);
+Client *client_ref(Client *client);
+void client_unref(Client *client);
+
+/* Closes all connections of the client and forgets it. The reference of the server is dropped. */
+void client_disconnect(Client *client);
+/* The same, soon, from the host's loop. Any thread. */
+void client_disconnect_later(Client *client);
+
+/* A channel link of this client was authenticated: connects it, or parks it until the client's way to migrate is clear. */
+void client_link_channel(Client *client, Channel *channel, const Link *link);
+/* The connection is gone: book-keeping of the client. */
+void client_channel_gone(Client *client, Channel *channel);
+/* Connects what was parked. */
+void client_link_pending(Client *client);
+/* A channel's migration data were taken over (or its connection is gone while they were awaited). */
+void client_data_arrived(Client *client);
+
+/* Does the client have a connection to this channel right now? Any thread. */
+bool client_has_channel(Client *client, uint8_t type, uint8_t id);
+void client_set_channel(Client *client, uint8_t type, uint8_t id, bool connected);
+
+/*
+ * An object that several channels of the client share, such as the image cache: made by `create(arg)` when the first one
+ * asks, unreferenced by `unref` with the client. Gives a borrowed pointer. Any thread.
+ */
+void *client_shared_object(Client *client, GQuark kind, uint8_t id, void *(*create)(void *arg), void *arg,
+                           GDestroyNotify unref);

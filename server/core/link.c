@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server/core/link.h"
+
+#include "common/wire/link.h"
+#include "server/core/ticket.h"
+#include "server/net/stream.h"
+
+#include <errno.h>
+#include <spice/protocol.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* Connections that say nothing are cut; the limits are generous: a person may be typing a password. */
+#define LINK_TIMEOUT_MS (60 * 1000)
+#define MAX_LINKS 256
+
+#define COMMON_CAPS                                                                                                    \
+    (1u << SPICE_COMMON_CAP_PROTOCOL_AUTH_SELECTION | 1u << SPICE_COMMON_CAP_AUTH_SPICE |                              \
+     1u << SPICE_COMMON_CAP_MINI_HEADER)
+
+typedef enum LinkStep { STEP_MAGIC, STEP_HEADER, STEP_MESS, STEP_MECHANISM, STEP_TICKET } LinkStep;
+
+struct LinkStage {
+    RedsState *server;
+    Stream *stream;
+    LoopWatch *watch;
+    LoopTimer *timer;
+    bool skip_auth;
+    LinkStep step;
+    uint8_t buffer[LINK_MESS_MAX_SIZE];
+    size_t have, want; /* bytes in the buffer; bytes that the present step needs */
+    LinkHeader header;
+    LinkMess mess;
+    EVP_PKEY *key;
+};
+
+static void stage_free(LinkStage *stage)
+{
+    g_queue_remove(&stage->server->links, stage);
+    loop_watch_free(stage->watch);
+    loop_timer_free(stage->timer);
+    link_mess_clear(&stage->mess);
+    EVP_PKEY_free(stage->key);
+    g_free(stage);
+}
+
+void link_stage_cancel(LinkStage *stage)
+{
+    RedsState *server = stage->server;
+    SpiceChannelEventInfo *info = stream_info(stage->stream);
+
+    loop_watch_free(stage->watch);
+    stage->watch = NULL;
+    stream_free(stage->stream);
+    stage_free(stage);
+    server_channel_event(server, SPICE_CHANNEL_EVENT_DISCONNECTED, info);
+}
+
+static bool send_reply(LinkStage *stage, const LinkReply *reply)
+{
+    g_auto(WireWriter) w = {0};
+
+    link_reply_encode(&w, reply);
+    return stream_write_all(stage->stream, w.data, w.size);
+}
+
+static void refuse(LinkStage *stage, uint32_t link_error)
+{
+    LinkReply reply = {.error = link_error};
+
+    g_info("link refused with error %u", link_error);
+    send_reply(stage, &reply);
+    link_stage_cancel(stage);
+}
+
+static bool send_result(LinkStage *stage, uint32_t result)
+{
+    uint32_t le = GUINT32_TO_LE(result);
+
+    return stream_write_all(stage->stream, &le, sizeof(le));
+}
+
+static void refuse_result(LinkStage *stage, uint32_t result)
+{
+    send_result(stage, result);
+    link_stage_cancel(stage);
+}
+
+static void expect(LinkStage *stage, LinkStep step, size_t bytes)
+{
+    stage->step = step;
+    stage->have = 0;
+    stage->want = bytes;
+}
+
+/* An id that is not 0 and not in use. */
+static uint32_t new_connection_id(RedsState *server)
+{
+    uint32_t id;
+
+    do {
+        if (getrandom(&id, sizeof(id), 0) != sizeof(id))
+            id = g_random_int();
+    } while (!id || server_find_client(server, id));
+    return id;
+}
+
+static void connect_main(LinkStage *stage, Channel *channel, const Link *link)
+{
+    RedsState *server = stage->server;
+    uint32_t id = stage->mess.connection_id;
+    SpiceChannelEventInfo *info = stream_info(link->stream);
+    Client *client;
+
+    if (!server->config.allow_multiple_clients)
+        server_disconnect_all(server);
+    if (!send_result(stage, SPICE_LINK_ERR_OK)) {
+        link_stage_cancel(stage);
+        return;
+    }
+    client = client_new(server, id ? id : new_connection_id(server), id != 0);
+    info->connection_id = (int)client->connection_id;
+    info->type = SPICE_CHANNEL_MAIN;
+    info->id = channel->id;
+    stage_free(stage);
+    server_channel_event(server, SPICE_CHANNEL_EVENT_INITIALIZED, info);
+    channel_connect(channel, client, link);
+}
+
+static void connect_other(LinkStage *stage, Channel *channel, const Link *link)
+{
+    RedsState *server = stage->server;
+    Client *client = server_find_client(server, stage->mess.connection_id);
+    SpiceChannelEventInfo *info = stream_info(link->stream);
+
+    if (!client || client->disconnecting) {
+        refuse_result(stage, SPICE_LINK_ERR_BAD_CONNECTION_ID);
+        return;
+    }
+    if (!send_result(stage, SPICE_LINK_ERR_OK)) {
+        link_stage_cancel(stage);
+        return;
+    }
+    info->connection_id = (int)client->connection_id;
+    info->type = channel->type;
+    info->id = channel->id;
+    stage_free(stage);
+    server_channel_event(server, SPICE_CHANNEL_EVENT_INITIALIZED, info);
+    client_link_channel(client, channel, link);
+}
+
+static Channel *find_channel(LinkStage *stage)
+{
+    /* Whatever id a client names for main, there is one. */
+    uint8_t id = stage->mess.channel_type == SPICE_CHANNEL_MAIN ? 0 : stage->mess.channel_id;
+
+    return server_find_channel(stage->server, stage->mess.channel_type, id);
+}
+
+static void authenticated(LinkStage *stage)
+{
+    Channel *channel = find_channel(stage);
+    Client *client = server_find_client(stage->server, stage->mess.connection_id);
+    Link link = {
+        .stream = stage->stream,
+        .mini_header = caps_test(stage->mess.common_caps, stage->mess.n_common_caps, SPICE_COMMON_CAP_MINI_HEADER),
+        .common_caps = stage->mess.n_common_caps ? stage->mess.common_caps[0] : 0,
+        .channel_caps = stage->mess.n_channel_caps ? stage->mess.channel_caps[0] : 0,
+        .low_bandwidth = client && client->low_bandwidth,
+    };
+
+    if (!channel) {
+        refuse_result(stage, SPICE_LINK_ERR_CHANNEL_NOT_AVAILABLE);
+        return;
+    }
+    /* The watch goes before the channel sets its own on the same socket. */
+    loop_watch_free(stage->watch);
+    stage->watch = NULL;
+    if (channel->type == SPICE_CHANNEL_MAIN)
+        connect_main(stage, channel, &link);
+    else
+        connect_other(stage, channel, &link);
+}
+
+static bool ticket_is_right(LinkStage *stage)
+{
+    const ServerConfig *config = &stage->server->config;
+    g_autofree char *password = ticket_decrypt(stage->key, stage->buffer);
+    bool right;
+
+    if (!password)
+        return false;
+    if (!config->ticketing || stage->skip_auth)
+        return true;
+    right = config->password && config->password[0] &&
+            config->password_expiry >= g_get_monotonic_time() / G_USEC_PER_SEC &&
+            ticket_equal(password, config->password);
+    return right;
+}
+
+static void handle_mess(LinkStage *stage)
+{
+    WireReader r = wire_reader(stage->buffer, stage->header.size);
+    g_autoptr(GError) error = NULL;
+    uint32_t common = COMMON_CAPS;
+    LinkReply reply = {.n_common_caps = 1, .common_caps = &common};
+    Channel *channel;
+
+    if (!link_mess_decode(&r, &stage->mess, &error)) {
+        g_warning("link: %s", error->message);
+        refuse(stage, SPICE_LINK_ERR_INVALID_DATA);
+        return;
+    }
+    channel = find_channel(stage);
+    if (!channel) {
+        g_warning("link: there is no channel %u:%u", stage->mess.channel_type, stage->mess.channel_id);
+        link_stage_cancel(stage);
+        return;
+    }
+    if (channel->caps) {
+        reply.n_channel_caps = 1;
+        reply.channel_caps = &channel->caps;
+    }
+    stage->key = ticket_key_new(reply.pub_key);
+    if (!stage->key) {
+        g_warning("link: no RSA key to be had");
+        refuse(stage, SPICE_LINK_ERR_ERROR);
+        return;
+    }
+    if (!send_reply(stage, &reply)) {
+        link_stage_cancel(stage);
+        return;
+    }
+    if (caps_test(stage->mess.common_caps, stage->mess.n_common_caps, SPICE_COMMON_CAP_PROTOCOL_AUTH_SELECTION))
+        expect(stage, STEP_MECHANISM, 4);
+    else
+        expect(stage, STEP_TICKET, TICKET_SIZE);
+}
+
+/* The step's bytes are complete. The stage may be gone afterwards: false. */
+static bool handle_step(LinkStage *stage)
+{
+    RedsState *server = stage->server;
+    uint32_t link_error;
+    WireReader r = wire_reader(stage->buffer, stage->have);
+
+    switch (stage->step) {
+    case STEP_MAGIC:
+        if (wire_read_u32(&r) != SPICE_MAGIC) {
+            refuse(stage, SPICE_LINK_ERR_INVALID_MAGIC);
+            return false;
+        }
+        stage->step = STEP_HEADER;
+        stage->want = LINK_HEADER_SIZE;
+        break;
+    case STEP_HEADER:
+        link_header_decode(&r, &stage->header, NULL);
+        link_error = link_header_check(&stage->header);
+        if (link_error) {
+            refuse(stage, link_error);
+            return false;
+        }
+        expect(stage, STEP_MESS, stage->header.size);
+        break;
+    case STEP_MESS:
+        handle_mess(stage);
+        break;
+    case STEP_MECHANISM:
+        if (wire_read_u32(&r) != SPICE_COMMON_CAP_AUTH_SPICE) {
+            refuse(stage, SPICE_LINK_ERR_INVALID_DATA);
+            return false;
+        }
+        expect(stage, STEP_TICKET, TICKET_SIZE);
+        break;
+    case STEP_TICKET:
+        if (ticket_is_right(stage)) {
+            authenticated(stage);
+        } else {
+            g_warning("link: wrong or expired password");
+            refuse_result(stage, SPICE_LINK_ERR_PERMISSION_DENIED);
+        }
+        return false;
+    }
+    return g_queue_find(&server->links, stage) != NULL;
+}
+
+static void on_readable(int fd, int events, void *opaque)
+{
+    LinkStage *stage = opaque;
+
+    for (;;) {
+        ssize_t n = stream_read(stage->stream, stage->buffer + stage->have, stage->want - stage->have);
+
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return;
+        if (n <= 0) {
+            link_stage_cancel(stage);
+            return;
+        }
+        stage->have += (size_t)n;
+        if (stage->have == stage->want && !handle_step(stage))
+            return;
+    }
+}
+
+static void on_timeout(void *opaque)
+{
+    g_info("link: nothing came in time");
+    link_stage_cancel(opaque);
+}
+
+bool link_stage_start(RedsState *server, int fd, bool skip_auth)
+{
+    Stream *stream = stream_new(fd);
+    LinkStage *stage;
+
+    if (!stream)
+        return false;
+    stage = g_new0(LinkStage, 1);
+    stage->server = server;
+    stage->stream = stream;
+    stage->skip_auth = skip_auth;
+    expect(stage, STEP_MAGIC, 4);
+    server_channel_event(server, SPICE_CHANNEL_EVENT_CONNECTED, stream_info(stream));
+    g_queue_push_tail(&server->links, stage);
+    if (server->links.length > MAX_LINKS)
+        link_stage_cancel(server->links.head->data);
+    stage->timer = loop_timer_new(server->loop, on_timeout, stage);
+    loop_timer_start(stage->timer, LINK_TIMEOUT_MS);
+    stage->watch = loop_watch_new(server->loop, stream_fd(stream), SPICE_WATCH_EVENT_READ, on_readable, stage);
+    return true;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server/core/server.h"
+
+#include "server/channels/inputs-channel.h"
+#include "server/channels/main-channel.h"
+#include "server/core/caravan.h"
+#include "server/core/link.h"
+#include "server/core/listener.h"
+
+#include <errno.h>
+#include <gio/gio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+RedsState *server_new(void)
+{
+    RedsState *server = g_new0(RedsState, 1);
+    ServerConfig *config = &server->config;
+
+    config->port = -1;
+    config->listen_fd = -1;
+    config->ticketing = true;
+    config->image_compression = SPICE_IMAGE_COMPRESSION_AUTO_GLZ;
+    config->jpeg = config->zlib_glz = SPICE_WAN_COMPRESSION_AUTO;
+    config->streaming_video = SPICE_STREAM_VIDEO_FILTER;
+    config->agent_mouse = config->agent_copypaste = config->agent_file_xfer = true;
+    config->playback_compression = true;
+    server->task_fd = -1;
+    server->listeners = g_ptr_array_new();
+    g_queue_init(&server->links);
+    return server;
+}
+
+static void wake_host(void *opaque)
+{
+    RedsState *server = opaque;
+
+    if (eventfd_write(server->task_fd, 1) < 0)
+        g_warning("eventfd: %s", g_strerror(errno));
+}
+
+static void on_tasks(int fd, int events, void *opaque)
+{
+    RedsState *server = opaque;
+    eventfd_t n;
+
+    (void)!eventfd_read(fd, &n);
+    task_queue_run(server->tasks);
+}
+
+static bool open_listeners(RedsState *server, GError **error)
+{
+    const ServerConfig *config = &server->config;
+    bool is_unix = config->addr_flags & SPICE_ADDR_FLAG_UNIX_ONLY;
+
+    if (config->port >= 0 || is_unix) {
+        Listener *listener = listener_open(server, config->addr, config->port, config->addr_flags, error);
+
+        if (!listener)
+            return false;
+        g_ptr_array_add(server->listeners, listener);
+    }
+    if (config->listen_fd >= 0)
+        g_ptr_array_add(server->listeners, listener_adopt(server, config->listen_fd));
+    return true;
+}
+
+static void close_listeners(RedsState *server)
+{
+    for (guint i = 0; i < server->listeners->len; i++)
+        listener_free(g_ptr_array_index(server->listeners, i));
+    g_ptr_array_set_size(server->listeners, 0);
+}
+
+bool server_init(RedsState *server, SpiceCoreInterface *core, GError **error)
+{
+    if (core->base.major_version != SPICE_INTERFACE_CORE_MAJOR) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "core interface version %u is not supported",
+                    core->base.major_version);
+        return false;
+    }
+    server->core = core;
+    server->thread = g_thread_self();
+    server->loop = loop_new_host(core);
+    server->task_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    server->tasks = task_queue_new(wake_host, server);
+    server->task_watch = loop_watch_new(server->loop, server->task_fd, SPICE_WATCH_EVENT_READ, on_tasks, server);
+    server->caravan = caravan_new(server);
+    if (!open_listeners(server, error)) {
+        close_listeners(server);
+        return false;
+    }
+    server->config.allow_multiple_clients = g_getenv("SPICE_DEBUG_ALLOW_MC") != NULL;
+    server->main = main_channel_new(server);
+    server->inputs = inputs_channel_new(server);
+    server->vm_running = true;
+    return true;
+}
+
+void server_disconnect_all(RedsState *server)
+{
+    while (server->clients)
+        client_disconnect(server->clients->data);
+}
+
+void server_destroy(RedsState *server)
+{
+    close_listeners(server);
+    if (server->core) {
+        while (server->links.length)
+            link_stage_cancel(server->links.head->data);
+        server_disconnect_all(server);
+        g_warn_if_fail(!server->qxls);
+        if (server->inputs)
+            inputs_channel_free(server->inputs);
+        if (server->main)
+            main_channel_free(server->main);
+        caravan_free(server->caravan);
+        task_queue_run(server->tasks);
+        loop_watch_free(server->task_watch);
+        task_queue_free(server->tasks);
+        close(server->task_fd);
+        loop_free(server->loop);
+    }
+    g_ptr_array_unref(server->listeners);
+    g_free(server->config.addr);
+    g_free(server->config.password);
+    g_free(server->config.name);
+    g_free(server);
+}
+
+void server_post(RedsState *server, TaskFunc func, void *data)
+{
+    task_queue_post(server->tasks, func, data);
+}
+
+typedef struct EventTask {
+    RedsState *server;
+    int event;
+    SpiceChannelEventInfo *info;
+} EventTask;
+
+static void deliver_event(void *data)
+{
+    EventTask *task = data;
+    const SpiceCoreInterface *core = task->server->core;
+
+    if (core->base.minor_version >= 3 && core->channel_event)
+        core->channel_event(task->event, task->info);
+    if (task->event == SPICE_CHANNEL_EVENT_DISCONNECTED)
+        g_free(task->info);
+    g_free(task);
+}
+
+void server_channel_event(RedsState *server, int event, SpiceChannelEventInfo *info)
+{
+    EventTask *task = g_new(EventTask, 1);
+
+    *task = (EventTask){server, event, info};
+    if (g_thread_self() == server->thread)
+        deliver_event(task);
+    else
+        server_post(server, deliver_event, task);
+}
+
+Channel *server_find_channel(RedsState *server, uint8_t type, uint8_t id)
+{
+    for (GList *l = server->channels; l; l = l->next) {
+        Channel *channel = l->data;
+
+        if (channel->type == type && channel->id == id)
+            return channel;
+    }
+    return NULL;
+}
+
+Client *server_find_client(RedsState *server, uint32_t connection_id)
+{
+    for (GList *l = server->clients; l; l = l->next) {
+        Client *client = l->data;
+
+        if (client->connection_id == connection_id)
+            return client;
+    }
+    return NULL;
+}
+
+unsigned server_count_channels(RedsState *server, uint8_t type)
+{
+    unsigned n = 0;
+
+    for (GList *l = server->channels; l; l = l->next)
+        n += ((Channel *)l->data)->type == type;
+    return n;
+}
+
+uint32_t server_mm_time(void)
+{
+    return (uint32_t)(g_get_monotonic_time() / 1000);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The server: configuration, sockets, channels, clients. One per spice_server_new(). Host context, but for the
+ * functions that say otherwise. (The public headers give the struct its name.)
+ */
+#pragma once
+
+#include "server/core/channel.h"
+#include "server/core/client.h"
+
+struct MainChannel;
+struct InputsChannel;
+struct Caravan;
+
+#define SERVER_MM_LATENCY_MS 400
+
+typedef struct ServerConfig {
+    int port; /* -1 = none */
+    char *addr;
+    int addr_flags;
+    int listen_fd; /* -1 = none */
+    bool ticketing;
+    char *password;
+    int64_t password_expiry; /* monotonic seconds, G_MAXINT64 = never */
+    int image_compression;   /* SPICE_IMAGE_COMPRESSION_* */
+    int jpeg, zlib_glz;      /* SPICE_WAN_COMPRESSION_* */
+    int streaming_video;
+    bool agent_mouse, agent_copypaste, agent_file_xfer;
+    bool playback_compression;
+    bool seamless;
+    bool exit_on_disconnect;
+    bool allow_multiple_clients;
+    char *name;
+    uint8_t uuid[16];
+    bool uuid_set;
+} ServerConfig;
+
+typedef struct RedsState {
+    ServerConfig config;
+    SpiceCoreInterface *core;
+    Loop *loop;
+    TaskQueue *tasks; /* from workers */
+    int task_fd;
+    LoopWatch *task_watch;
+    GThread *thread; /* that called spice_server_init */
+
+    GPtrArray *listeners; /* Listener */
+    GQueue links;         /* LinkStage: connections that are not authenticated yet */
+    GList *channels;      /* Channel, newest first */
+    GList *clients;       /* Client, newest first */
+
+    struct MainChannel *main;
+    struct InputsChannel *inputs;
+    struct Caravan *caravan;
+
+    GList *qxls; /* QXLInstance, newest first */
+    SpiceKbdInstance *keyboard;
+    SpiceMouseInstance *mouse;
+    SpiceTabletInstance *tablet;
+    SpiceMigrateInstance *migrate_interface;
+    bool vm_running;
+} RedsState;
+
+RedsState *server_new(void);
+bool server_init(RedsState *server, SpiceCoreInterface *core, GError **error);
+void server_destroy(RedsState *server);
+
+/* Runs func(data) soon in host context. Any thread. */
+void server_post(RedsState *server, TaskFunc func, void *data);
+
+/* Tells the host about a connection. Any thread: from another one it is passed on. DISCONNECTED frees `info`. */
+void server_channel_event(RedsState *server, int event, SpiceChannelEventInfo *info);
+
+Channel *server_find_channel(RedsState *server, uint8_t type, uint8_t id);
+Client *server_find_client(RedsState *server, uint32_t connection_id);
+unsigned server_count_channels(RedsState *server, uint8_t type);
+void server_disconnect_all(RedsState *server);
+
+/* Monotonic milliseconds, the multimedia clock of the protocol. */
+uint32_t server_mm_time(void);

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server/display/display-client.h"
+
+#include "common/draw/canvas.h"
+#include "common/wire/msg-display.h"
+#include "server/core/client.h"
+
+#include <spice/protocol.h>
+
+#define INIT_TIMEOUT_MS (30 * 1000)
+#define MESSAGE_MAX 1024
+#define MIGRATE_DATA_MAX (64 * 1024 * 1024)
+#define MAX_DICTIONARY_PIXELS (1 << 25)
+#define MAX_CACHE_PIXELS (G_GINT64_CONSTANT(1) << 31)
+#define MAX_STREAMS 50
+
+static G_DEFINE_QUARK(spice-image-cache, image_cache_kind)
+
+DisplayChannel *display_client_channel(DisplayClient *dc)
+{
+    return (DisplayChannel *)dc->cc.channel;
+}
+
+/* --- surfaces at the client --- */
+
+static void client_surface_free(void *data)
+{
+    ClientSurface *surface = data;
+
+    if (surface->lossy)
+        g_array_unref(surface->lossy);
+    g_free(surface);
+}
+
+ClientSurface *display_client_surface(DisplayClient *dc, uint32_t id)
+{
+    return g_hash_table_lookup(dc->surfaces, GUINT_TO_POINTER(id));
+}
+
+void display_client_set_surface(DisplayClient *dc, uint32_t id, uint32_t format, uint32_t width, uint32_t height)
+{
+    ClientSurface *surface = g_new0(ClientSurface, 1);
+
+    surface->format = format;
+    surface->width = width;
+    surface->height = height;
+    g_hash_table_insert(dc->surfaces, GUINT_TO_POINTER(id), surface);
+}
+
+/* --- cache --- */
+
+typedef struct CacheArg {
+    uint8_t id;
+    int64_t size;
+} CacheArg;
+
+static void *create_cache(void *data)
+{
+    const CacheArg *arg = data;
+
+    return arg->size > 0 ? image_cache_new(arg->id, arg->size) : image_cache_new_frozen(arg->id);
+}
+
+void display_client_join_cache(DisplayClient *dc, uint8_t cache_id, int64_t size, bool restored)
+{
+    CacheArg arg = {cache_id, size};
+
+    dc->cache = client_shared_object(dc->cc.client, image_cache_kind_quark(), cache_id, create_cache, &arg,
+                                     (GDestroyNotify)image_cache_unref);
+    dc->cache_user = image_cache_join(dc->cache, dc->cc.channel->id, restored);
+}
+
+void display_client_leave_cache(DisplayClient *dc)
+{
+    if (dc->cache_user)
+        image_cache_leave(dc->cache_user);
+    dc->cache_user = NULL;
+    dc->cache = NULL;
+}
+
+/* --- life --- */
+
+static void on_init_timeout(void *opaque)
+{
+    DisplayClient *dc = opaque;
+
+    g_warning("display %u: the client does not say what it has; it is dropped", dc->cc.channel->id);
+    channel_client_disconnect(&dc->cc);
+}
+
+static void display_connected(ChannelClient *cc)
+{
+    DisplayClient *dc = (DisplayClient *)cc;
+
+    dc->palettes = palette_cache_new();
+    dc->promised = g_hash_table_new(NULL, NULL);
+    dc->surfaces = g_hash_table_new_full(NULL, NULL, NULL, client_surface_free);
+    dc->video_codecs = g_byte_array_new();
+    dc->arriving = cc->link.migration;
+    /* Silent until the client has told its caches (INIT), or its data have come. */
+    channel_client_close_window(cc);
+    channel_client_push_set_ack(cc);
+    if (!cc->link.migration) {
+        dc->init_timer = loop_timer_new(cc->channel->loop, on_init_timeout, dc);
+        loop_timer_start(dc->init_timer, INIT_TIMEOUT_MS);
+    }
+    display_channel_tell_capabilities(display_client_channel(dc));
+}
+
+static void display_disconnected(ChannelClient *cc)
+{
+    DisplayClient *dc = (DisplayClient *)cc;
+
+    loop_timer_free(dc->init_timer);
+    display_client_leave_cache(dc);
+    palette_cache_free(dc->palettes);
+    g_hash_table_unref(dc->promised);
+    g_hash_table_unref(dc->surfaces);
+    g_byte_array_unref(dc->video_codecs);
+    dc->started = false;
+    display_channel_tell_capabilities(display_client_channel(dc));
+}
+
+void display_client_start(DisplayClient *dc)
+{
+    DisplayChannel *display = display_client_channel(dc);
+    Surface *primary = display->surfaces[0];
+
+    dc->started = true;
+    if (primary) {
+        display_queue_inval_all_palettes(dc);
+        display_queue_surface(dc, primary);
+        display_queue_monitors(dc);
+        channel_client_push_empty(&dc->cc, SPICE_MSG_DISPLAY_MARK);
+    }
+    channel_client_open_window(&dc->cc);
+}
+
+/* --- messages --- */
+
+static bool refuse(GError **error, const char *what)
+{
+    g_set_error(error, WIRE_ERROR, WIRE_ERROR_VALUE, "%s", what);
+    return false;
+}
+
+static bool handle_init(DisplayClient *dc, WireReader *r, GError **error)
+{
+    MsgcDisplayInit m;
+
+    if (!msgc_display_init_decode(r, &m, error))
+        return false;
+    if (dc->started || dc->cc.link.migration)
+        return refuse(error, "INIT, but the channel is initialised already");
+    if (m.glz_dictionary_window_size < 0 || m.glz_dictionary_window_size > MAX_DICTIONARY_PIXELS)
+        return refuse(error, "INIT with a dictionary window that cannot be");
+    loop_timer_free(dc->init_timer);
+    dc->init_timer = NULL;
+    dc->dictionary_id = m.glz_dictionary_id;
+    dc->dictionary_size = (uint32_t)m.glz_dictionary_window_size;
+    /* A client that wants no cache gets one in which nothing fits. */
+    display_client_join_cache(dc, m.pixmap_cache_id, CLAMP(m.pixmap_cache_size, 1, MAX_CACHE_PIXELS), false);
+    display_client_start(dc);
+    return true;
+}
+
+static bool handle_preferred_compression(DisplayClient *dc, WireReader *r, GError **error)
+{
+    MsgcDisplayPreferredCompression m;
+
+    if (!msgc_display_preferred_compression_decode(r, &m, error))
+        return false;
+    if (m.image_compression < SPICE_IMAGE_COMPRESSION_OFF || m.image_compression > SPICE_IMAGE_COMPRESSION_LZ4)
+        g_warning("display: the client prefers compression %u, which does not exist", m.image_compression);
+    else
+        dc->preferred_compression = m.image_compression;
+    return true;
+}
+
+static bool handle_video_codecs(DisplayClient *dc, WireReader *r, GError **error)
+{
+    MsgcDisplayPreferredVideoCodecType m;
+
+    if (!msgc_display_preferred_video_codec_type_decode(r, &m, error))
+        return false;
+    g_byte_array_set_size(dc->video_codecs, 0);
+    g_byte_array_append(dc->video_codecs, m.codecs, m.num_of_codecs);
+    return true;
+}
+
+static bool handle_stream_report(WireReader *r, GError **error)
+{
+    MsgcDisplayStreamReport m;
+
+    if (!msgc_display_stream_report_decode(r, &m, error))
+        return false;
+    return m.stream_id < MAX_STREAMS || refuse(error, "STREAM_REPORT of a stream that cannot be");
+}
+
+static bool display_handle(ChannelClient *cc, uint16_t type, const uint8_t *body, size_t size, GError **error)
+{
+    DisplayClient *dc = (DisplayClient *)cc;
+    WireReader r = wire_reader(body, size);
+
+    switch (type) {
+    case SPICE_MSGC_DISPLAY_INIT:
+        return handle_init(dc, &r, error);
+    case SPICE_MSGC_DISPLAY_PREFERRED_COMPRESSION:
+        return handle_preferred_compression(dc, &r, error);
+    case SPICE_MSGC_DISPLAY_PREFERRED_VIDEO_CODEC_TYPE:
+        return handle_video_codecs(dc, &r, error);
+    case SPICE_MSGC_DISPLAY_STREAM_REPORT:
+        return handle_stream_report(&r, error);
+    case SPICE_MSGC_DISPLAY_GL_DRAW_DONE:
+        return refuse(error, "GL_DRAW_DONE, but nothing was drawn");
+    case SPICE_MSGC_PONG:
+        return true;
+    default:
+        g_set_error(error, WIRE_ERROR, WIRE_ERROR_TYPE, "message type %u is not known here", type);
+        return false;
+    }
+}
+
+const ChannelOps display_ops = {
+    .client_size = sizeof(DisplayClient),
+    .migrate_flags = SPICE_MIGRATE_NEED_FLUSH | SPICE_MIGRATE_NEED_DATA_TRANSFER,
+    .acks = true,
+    .max_message = MESSAGE_MAX,
+    .max_migrate_data = MIGRATE_DATA_MAX,
+    .connected = display_connected,
+    .disconnected = display_disconnected,
+    .handle = display_handle,
+    .participant =
+        {
+            .name = "display",
+            .save = display_client_save,
+            .load = display_client_load,
+            .activate = display_client_activate,
+        },
+};

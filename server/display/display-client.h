@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * DisplayClient: the connection of one client to one display channel. Private to server/display. Worker thread.
+ *
+ * Two views of the client's surfaces are kept. `promised`: the surfaces that it will have when everything queued has
+ * been processed; decisions at queue time go by it. `surfaces`: those that it has after the last message that was sent;
+ * messages are built from it, and it is what a migration hands over.
+ */
+#pragma once
+
+#include "common/wire/msg-draw.h"
+#include "server/core/channel-client.h"
+#include "server/display/display-channel.h"
+#include "server/display/image-cache.h"
+#include "server/display/palette-cache.h"
+#include "server/display/tree.h"
+
+typedef struct Surface {
+    uint32_t id;
+    uint32_t format;
+    uint32_t width, height;
+    Canvas *canvas;
+    QXLReleaseInfoExt release; /* of the command that created it; info == NULL for the primary */
+    pixman_region32_t dirty;   /* rendered since the host last asked */
+} Surface;
+
+struct DisplayChannel {
+    Channel channel;
+    Worker *worker;
+    uint32_t n_surfaces;
+    Surface **surfaces; /* by id, NULL = does not exist */
+    DrawTree *tree;
+    uint32_t next_image_id; /* of images that the server makes */
+    MonitorsConfig *monitors;
+    uint16_t max_monitors;
+    bool driver_sets_monitors;
+    int compression; /* SPICE_IMAGE_COMPRESSION_*, for clients that name no preference */
+};
+
+/* A surface as the client has it. */
+typedef struct ClientSurface {
+    uint32_t format, width, height; /* format 0: not known (it came with v1 migration data) */
+    GArray *lossy;                  /* StateRect, NULL = nothing */
+} ClientSurface;
+
+typedef struct DisplayClient {
+    ChannelClient cc;
+    bool started; /* INIT or migration data have come: drawables may be queued */
+    bool arriving; /* came by migration, and the VM does not run yet: nothing is told that it knows */
+    LoopTimer *init_timer;
+    ImageCache *cache; /* borrowed from the client */
+    ImageCacheUser *cache_user;
+    bool sync_queued; /* a PIXMAP_SYNC waits in the queue */
+    PaletteCache *palettes;
+    uint8_t dictionary_id;
+    uint32_t dictionary_size;
+    uint64_t dictionary_next_id;
+    uint8_t preferred_compression; /* 0 = the client named none */
+    GByteArray *video_codecs;
+    GHashTable *promised; /* set of surface ids */
+    GHashTable *surfaces; /* surface id -> ClientSurface */
+} DisplayClient;
+
+extern const ChannelOps display_ops;
+
+DisplayChannel *display_client_channel(DisplayClient *dc);
+ClientSurface *display_client_surface(DisplayClient *dc, uint32_t id);
+void display_client_set_surface(DisplayClient *dc, uint32_t id, uint32_t format, uint32_t width, uint32_t height);
+
+/* display-client.c */
+void display_client_start(DisplayClient *dc); /* first content for a new client */
+void display_client_leave_cache(DisplayClient *dc);
+/* The cache of the client with this id, made with `size` pixels (0 = frozen, for a restore) if it is new. */
+void display_client_join_cache(DisplayClient *dc, uint8_t cache_id, int64_t size, bool restored);
+
+/* display-items.c: what is put into the queue (channel_client_queue; the caller pumps) */
+void display_queue_drawable(DisplayClient *dc, Drawable *drawable);
+void display_queue_op(DisplayClient *dc, DrawOp *op); /* takes a reference of its own */
+/* The surface is made known to the client with its present pixels, if it is not yet. */
+void display_queue_surface(DisplayClient *dc, Surface *surface);
+void display_queue_surface_create(DisplayClient *dc, const Surface *surface);
+void display_queue_surface_destroy(DisplayClient *dc, uint32_t id);
+void display_queue_surface_image(DisplayClient *dc, Surface *surface, const Rect *area);
+void display_queue_monitors(DisplayClient *dc);
+void display_queue_inval_all_palettes(DisplayClient *dc);
+void display_queue_cache_reset(DisplayClient *dc, int64_t size);
+/* The drawable leaves the tree (rendered): its items stay queued. */
+void display_forget_drawable(Drawable *drawable);
+/* The drawable is hidden: its items are taken out of all queues. */
+void display_unqueue_drawable(Drawable *drawable);
+/* Takes out what was queued for a surface that is being destroyed, as far back as nothing reads the surface. */
+void display_unqueue_surface(DisplayClient *dc, uint32_t id);
+
+/* image-send.c: sends an operation with its images, through cache and codecs */
+void display_send_op(DisplayClient *dc, const DrawOp *op);
+
+/* display-migration.c: the channel's part in a migration (see Participant) */
+GBytes *display_client_save(void *self, uint64_t serial, struct MigrationReport *report);
+bool display_client_load(void *self, const uint8_t *data, size_t size, struct MigrationReport *report, GError **error);
+void display_client_activate(void *self);
+/* What is known of an arrived client meets what exists here. */
+void display_client_reconcile(DisplayClient *dc);

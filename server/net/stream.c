@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server/net/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#define KEEPALIVE_IDLE_S 600
+
+struct Stream {
+    int fd;
+    SpiceChannelEventInfo *info;
+};
+
+static bool prepare_socket(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    int on = 1, idle = KEEPALIVE_IDLE_S;
+
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+        g_warning("cannot make the client socket non blocking: %s", g_strerror(errno));
+        return false;
+    }
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 && errno != ENOTSUP && errno != ENOPROTOOPT) {
+        g_warning("cannot set TCP_NODELAY on the client socket: %s", g_strerror(errno));
+        return false;
+    }
+    if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) == 0)
+        (void)!setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+    return true;
+}
+
+static SpiceChannelEventInfo *info_new(int fd)
+{
+    SpiceChannelEventInfo *info = g_new0(SpiceChannelEventInfo, 1);
+
+    info->llen_ext = sizeof(info->laddr_ext);
+    info->plen_ext = sizeof(info->paddr_ext);
+    if (getsockname(fd, (struct sockaddr *)&info->laddr_ext, &info->llen_ext) < 0)
+        info->llen_ext = 0;
+    if (getpeername(fd, (struct sockaddr *)&info->paddr_ext, &info->plen_ext) < 0)
+        info->plen_ext = 0;
+    info->flags = SPICE_CHANNEL_EVENT_FLAG_ADDR_EXT;
+    memcpy(&info->laddr, &info->laddr_ext, sizeof(info->laddr));
+    memcpy(&info->paddr, &info->paddr_ext, sizeof(info->paddr));
+    info->llen = info->llen_ext;
+    info->plen = info->plen_ext;
+    return info;
+}
+
+Stream *stream_new(int fd)
+{
+    Stream *stream;
+
+    if (!prepare_socket(fd))
+        return NULL;
+    stream = g_new0(Stream, 1);
+    stream->fd = fd;
+    stream->info = info_new(fd);
+    return stream;
+}
+
+void stream_free(Stream *stream)
+{
+    if (!stream)
+        return;
+    close(stream->fd);
+    g_free(stream);
+}
+
+int stream_fd(const Stream *stream)
+{
+    return stream->fd;
+}
+
+bool stream_is_unix(const Stream *stream)
+{
+    return stream->info->laddr_ext.ss_family == AF_UNIX;
+}
+
+SpiceChannelEventInfo *stream_info(Stream *stream)
+{
+    return stream->info;
+}
+
+ssize_t stream_read(Stream *stream, void *buf, size_t size)
+{
+    ssize_t n;
+
+    do {
+        n = read(stream->fd, buf, size);
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
+ssize_t stream_writev(Stream *stream, const struct iovec *iov, int n)
+{
+    struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
+    ssize_t sent;
+
+    do {
+        sent = sendmsg(stream->fd, &msg, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
+bool stream_write_all(Stream *stream, const void *buf, size_t size)
+{
+    struct iovec iov = {(void *)buf, size};
+
+    /* An empty socket buffer takes the small replies of the link stage in one piece. */
+    return stream_writev(stream, &iov, 1) == (ssize_t)size;
+}
+
+void stream_shutdown(Stream *stream)
+{
+    shutdown(stream->fd, SHUT_RDWR);
+}

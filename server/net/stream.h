@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Stream: the bytes of one client connection.
+ *
+ * Owned by whoever serves the connection at the moment (link stage, then the channel), in that thread. Non blocking.
+ */
+#pragma once
+
+#include <glib.h>
+#include <spice.h>
+#include <stdbool.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+typedef struct Stream Stream;
+
+/* Prepares the socket: non blocking, no delay, keep-alive. NULL (the fd stays the caller's) if that fails. */
+Stream *stream_new(int fd);
+/* Closes the socket. The event info is not freed: take it out before. NULL is allowed. */
+void stream_free(Stream *stream);
+
+int stream_fd(const Stream *stream);
+bool stream_is_unix(const Stream *stream);
+/* Addresses and, once they are known, ids of the connection: one heap object for the life of the connection. */
+SpiceChannelEventInfo *stream_info(Stream *stream);
+
+/* As read(2): 0 = end, -1 with errno (EAGAIN: later). */
+ssize_t stream_read(Stream *stream, void *buf, size_t size);
+ssize_t stream_writev(Stream *stream, const struct iovec *iov, int n);
+/* Writes a few hundred bytes of the link stage at once; false if the socket would not take them. */
+bool stream_write_all(Stream *stream, const void *buf, size_t size);
+/* Ends the connection in both directions; the next read gives 0. */
+void stream_shutdown(Stream *stream);
