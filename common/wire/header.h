@@ -23,7 +23,7 @@ static inline size_t data_header_size(bool mini)
 }
 void data_header_encode(WireWriter *w, const DataHeader *h, bool mini);
 /* As data_header_encode(), to a buffer of data_header_size() bytes; gives that size. */
-size_t data_header_pack(uint8_t out[static DATA_HEADER_MINI_SIZE], const DataHeader *h, bool mini);
+size_t data_header_pack(uint8_t *out, const DataHeader *h, bool mini);
 bool data_header_decode(WireReader *r, DataHeader *h, bool mini, GError **error);
 
 /* One message inside the body of another; its pointers count from its own first byte. */

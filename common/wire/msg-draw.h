@@ -9,30 +9,7 @@
 
 #include "common/draw/op.h"
 #include "common/wire/geometry.h"
-
-typedef struct WireImage {
-    uint64_t id;
-    uint8_t type;  /* SPICE_IMAGE_TYPE_*: says which members below are used */
-    uint8_t flags; /* SPICE_IMAGE_FLAGS_* */
-    uint32_t width, height;
-
-    /* BITMAP; bitmap_flags and the palette also LZ_PLT. bitmap_flags: SPICE_BITMAP_FLAGS_*. With PAL_FROM_CACHE only
-     * palette_id is sent, else the palette (NULL = none; LZ_PLT must have one). */
-    uint8_t format; /* SPICE_BITMAP_FMT_* */
-    uint8_t bitmap_flags;
-    uint32_t stride; /* bytes; data holds stride * height */
-    uint64_t palette_id;
-    const Palette *palette;  /* encode only, borrowed */
-    uint32_t palette_offset; /* decode only: place of the palette in the body, 0 = none; see wire_palette_decode() */
-
-    const uint8_t *data; /* pixels or compressed stream; borrowed. Not for FROM_CACHE* and SURFACE */
-    size_t size;         /* bytes, less than 4 GiB */
-
-    uint32_t surface_id;      /* SURFACE */
-    uint32_t glz_size;        /* ZLIB_GLZ_RGB: bytes after inflating */
-    uint8_t jpeg_alpha_flags; /* JPEG_ALPHA: SPICE_JPEG_ALPHA_FLAGS_* */
-    uint32_t jpeg_size;       /* JPEG_ALPHA: bytes of the JPEG at the start of data */
-} WireImage;
+#include "common/wire/wire-image.h"
 
 /* SPICE_MSG_DISPLAY_* of an operation, 0 for a type that is never sent. */
 uint16_t msg_draw_type(const DrawOp *op);
@@ -75,6 +52,3 @@ typedef struct MsgDraw {
 bool msg_draw_decode(uint16_t type, const uint8_t *body, size_t size, MsgDraw *out, GError **error);
 void msg_draw_clear(MsgDraw *m);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MsgDraw, msg_draw_clear)
-
-/* The palette at `offset` of a body, as a new reference; NULL and error if it is not inside. */
-Palette *wire_palette_decode(const uint8_t *body, size_t size, uint32_t offset, GError **error);
