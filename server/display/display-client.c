@@ -92,7 +92,7 @@ static void display_connected(ChannelClient *cc)
 {
     DisplayClient *dc = (DisplayClient *)cc;
 
-    dc->palettes = palette_cache_new();
+    dc->palettes = key_cache_new(PALETTE_CACHE_SIZE);
     dc->promised = g_hash_table_new(NULL, NULL);
     dc->surfaces = g_hash_table_new_full(NULL, NULL, NULL, client_surface_free);
     dc->video_codecs = g_byte_array_new();
@@ -101,8 +101,8 @@ static void display_connected(ChannelClient *cc)
     channel_client_close_window(cc);
     channel_client_push_set_ack(cc);
     if (!cc->link.migration) {
-        dc->init_timer = loop_timer_new(cc->channel->loop, on_init_timeout, dc);
-        loop_timer_start(dc->init_timer, INIT_TIMEOUT_MS);
+        dc->timer = loop_timer_new(cc->channel->loop, on_init_timeout, dc);
+        loop_timer_start(dc->timer, INIT_TIMEOUT_MS);
     }
     display_channel_tell_capabilities(display_client_channel(dc));
 }
@@ -111,9 +111,9 @@ static void display_disconnected(ChannelClient *cc)
 {
     DisplayClient *dc = (DisplayClient *)cc;
 
-    loop_timer_free(dc->init_timer);
+    loop_timer_free(dc->timer);
     display_client_leave_cache(dc);
-    palette_cache_free(dc->palettes);
+    key_cache_free(dc->palettes);
     g_hash_table_unref(dc->promised);
     g_hash_table_unref(dc->surfaces);
     g_byte_array_unref(dc->video_codecs);
@@ -154,8 +154,8 @@ static bool handle_init(DisplayClient *dc, WireReader *r, GError **error)
         return refuse(error, "INIT, but the channel is initialised already");
     if (m.glz_dictionary_window_size < 0 || m.glz_dictionary_window_size > MAX_DICTIONARY_PIXELS)
         return refuse(error, "INIT with a dictionary window that cannot be");
-    loop_timer_free(dc->init_timer);
-    dc->init_timer = NULL;
+    loop_timer_free(dc->timer);
+    dc->timer = NULL;
     dc->dictionary_id = m.glz_dictionary_id;
     dc->dictionary_size = (uint32_t)m.glz_dictionary_window_size;
     /* A client that wants no cache gets one in which nothing fits. */

@@ -12,7 +12,7 @@
 #include "server/core/channel-client.h"
 #include "server/display/display-channel.h"
 #include "server/display/image-cache.h"
-#include "server/display/palette-cache.h"
+#include "server/display/key-cache.h"
 #include "server/display/tree.h"
 
 typedef struct Surface {
@@ -47,11 +47,11 @@ typedef struct DisplayClient {
     ChannelClient cc;
     bool started; /* INIT or migration data have come: drawables may be queued */
     bool arriving; /* came by migration, and the VM does not run yet: nothing is told that it knows */
-    LoopTimer *init_timer;
+    LoopTimer *timer; /* waits for INIT; at a migration destination for the cache content of another display */
     ImageCache *cache; /* borrowed from the client */
     ImageCacheUser *cache_user;
     bool sync_queued; /* a PIXMAP_SYNC waits in the queue */
-    PaletteCache *palettes;
+    KeyCache *palettes;
     uint8_t dictionary_id;
     uint32_t dictionary_size;
     uint64_t dictionary_next_id;

@@ -232,7 +232,7 @@ static void inval_all_palettes_send(ChannelClient *cc, PipeItem *item)
 {
     g_auto(WireWriter) body = {0};
 
-    palette_cache_clear(((DisplayClient *)cc)->palettes);
+    key_cache_clear(((DisplayClient *)cc)->palettes);
     channel_client_send(cc, SPICE_MSG_DISPLAY_INVAL_ALL_PALETTES, &body, 0);
 }
 

@@ -36,15 +36,15 @@ static void use_palette(SendContext *ctx, const Bitmap *bitmap, WireImage *out)
     if (!bitmap->palette)
         return;
     out->palette = bitmap->palette;
-    switch (palette_cache_use(ctx->dc->palettes, bitmap->palette->unique, &evicted)) {
-    case PALETTE_CACHE_HIT:
+    switch (key_cache_use(ctx->dc->palettes, bitmap->palette->unique, &evicted)) {
+    case KEY_CACHE_HIT:
         out->bitmap_flags |= SPICE_BITMAP_FLAGS_PAL_FROM_CACHE;
         out->palette_id = bitmap->palette->unique;
         break;
-    case PALETTE_CACHE_ADDED:
+    case KEY_CACHE_ADDED:
         out->bitmap_flags |= SPICE_BITMAP_FLAGS_PAL_CACHE_ME;
         break;
-    case PALETTE_CACHE_OFF:
+    case KEY_CACHE_OFF:
         break;
     }
     if (evicted)

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Interfaces that a host adds to a server. */
+#include "server/api/api.h"
+
+#include "server/channels/inputs-channel.h"
+#include "server/channels/main-channel.h"
+#include "server/core/server.h"
+#include "server/display/qxl.h"
+
+#include <string.h>
+
+static bool version_fits(const SpiceBaseInterface *sif, uint32_t major, uint32_t minor)
+{
+    if (sif->major_version == major && sif->minor_version <= minor)
+        return true;
+    g_warning("interface '%s' version %u.%u does not fit %u.%u", sif->type, sif->major_version, sif->minor_version,
+              major, minor);
+    return false;
+}
+
+static int refuse_second(const char *type)
+{
+    g_warning("there is a %s already", type);
+    return -1;
+}
+
+static int add_keyboard(SpiceServer *s, SpiceKbdInstance *keyboard)
+{
+    if (!version_fits(keyboard->base.sif, SPICE_INTERFACE_KEYBOARD_MAJOR, SPICE_INTERFACE_KEYBOARD_MINOR))
+        return -1;
+    if (s->keyboard)
+        return refuse_second("keyboard");
+    s->keyboard = keyboard;
+    keyboard->st = (SpiceKbdState *)s; /* leads back from spice_server_kbd_leds() */
+    return 0;
+}
+
+static int add_mouse(SpiceServer *s, SpiceMouseInstance *mouse)
+{
+    if (!version_fits(mouse->base.sif, SPICE_INTERFACE_MOUSE_MAJOR, SPICE_INTERFACE_MOUSE_MINOR))
+        return -1;
+    if (s->mouse)
+        return refuse_second("mouse");
+    s->mouse = mouse;
+    mouse->st = (SpiceMouseState *)s;
+    return 0;
+}
+
+static int add_tablet(SpiceServer *s, SpiceTabletInstance *tablet)
+{
+    if (!version_fits(tablet->base.sif, SPICE_INTERFACE_TABLET_MAJOR, SPICE_INTERFACE_TABLET_MINOR))
+        return -1;
+    if (s->tablet)
+        return refuse_second("tablet");
+    s->tablet = tablet;
+    tablet->st = (SpiceTabletState *)s;
+    main_channel_update_mouse(s->main);
+    return 0;
+}
+
+static int add_migration(SpiceServer *s, SpiceMigrateInstance *migrate)
+{
+    if (!version_fits(migrate->base.sif, SPICE_INTERFACE_MIGRATION_MAJOR, SPICE_INTERFACE_MIGRATION_MINOR))
+        return -1;
+    if (s->migrate_interface)
+        return refuse_second("migration interface");
+    s->migrate_interface = migrate;
+    migrate->st = (SpiceMigrateState *)s;
+    return 0;
+}
+
+static int add_qxl(SpiceServer *s, QXLInstance *qxl)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!version_fits(qxl->base.sif, SPICE_INTERFACE_QXL_MAJOR, SPICE_INTERFACE_QXL_MINOR))
+        return -1;
+    if (qxl_add(s, qxl, &error))
+        return 0;
+    g_warning("the QXL device is refused: %s", error->message);
+    return -1;
+}
+
+int spice_server_add_interface(SpiceServer *s, SpiceBaseInstance *sin)
+{
+    const char *type = sin->sif->type;
+
+    if (!s->core) {
+        g_warning("an interface of type '%s' is added before the server was initialised", type);
+        return -1;
+    }
+    if (strcmp(type, SPICE_INTERFACE_KEYBOARD) == 0)
+        return add_keyboard(s, SPICE_UPCAST(SpiceKbdInstance, sin));
+    if (strcmp(type, SPICE_INTERFACE_MOUSE) == 0)
+        return add_mouse(s, SPICE_UPCAST(SpiceMouseInstance, sin));
+    if (strcmp(type, SPICE_INTERFACE_TABLET) == 0)
+        return add_tablet(s, SPICE_UPCAST(SpiceTabletInstance, sin));
+    if (strcmp(type, SPICE_INTERFACE_MIGRATION) == 0)
+        return add_migration(s, SPICE_UPCAST(SpiceMigrateInstance, sin));
+    if (strcmp(type, SPICE_INTERFACE_QXL) == 0)
+        return add_qxl(s, SPICE_UPCAST(QXLInstance, sin));
+    g_warning("interfaces of type '%s' are not implemented yet", type);
+    return 0; /* hosts go on without the device */
+}
+
+int spice_server_remove_interface(SpiceBaseInstance *sin)
+{
+    if (!sin) {
+        g_warning("spice_server_remove_interface: no interface given");
+        return -1;
+    }
+    if (strcmp(sin->sif->type, SPICE_INTERFACE_TABLET) == 0) {
+        SpiceTabletInstance *tablet = SPICE_UPCAST(SpiceTabletInstance, sin);
+        SpiceServer *s = (SpiceServer *)tablet->st;
+
+        if (!s)
+            return -1;
+        s->tablet = NULL;
+        tablet->st = NULL;
+        main_channel_update_mouse(s->main);
+        return 0;
+    }
+    if (strcmp(sin->sif->type, SPICE_INTERFACE_QXL) == 0) {
+        QXLInstance *qxl = SPICE_UPCAST(QXLInstance, sin);
+
+        if (!qxl->st)
+            return -1;
+        qxl_remove(qxl);
+        return 0;
+    }
+    g_warning("an interface of type '%s' cannot be removed", sin->sif->type);
+    return -1;
+}
+
+int spice_server_kbd_leds(SpiceKbdInstance *sin, int leds)
+{
+    SpiceServer *s = (SpiceServer *)sin->st;
+
+    if (s && s->inputs)
+        inputs_channel_set_leds(s->inputs, leds);
+    return 0;
+}

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Requests of a host to the worker of a QXL device. */
+#include "server/api/api.h"
+
+#include "server/core/server.h"
+#include "server/display/cursor-channel.h"
+#include "server/display/display-channel.h"
+#include "server/display/memslot.h"
+#include "server/display/qxl.h"
+#include "server/display/worker.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_MONITORS 16
+#define MAX_DEVICE_ADDRESS 255
+
+static Worker *worker_of(QXLInstance *instance)
+{
+    return instance->st->worker;
+}
+
+static void complete(Worker *worker, uint64_t cookie)
+{
+    QXLInstance *qxl = worker_qxl(worker);
+
+    qxl_interface(qxl)->async_complete(qxl, cookie);
+}
+
+/* --- rings --- */
+
+static void do_wakeup(Worker *worker, void *data)
+{
+    g_atomic_int_set(&worker_qxl(worker)->st->wakeup_pending, 0);
+    /* The rings are looked at after every request. */
+}
+
+void spice_qxl_wakeup(QXLInstance *instance)
+{
+    if (g_atomic_int_compare_and_exchange(&instance->st->wakeup_pending, 0, 1))
+        worker_post(worker_of(instance), do_wakeup, NULL);
+}
+
+static void do_oom(Worker *worker, void *data)
+{
+    QXLInstance *qxl = worker_qxl(worker);
+    const QXLInterface *interface = qxl_interface(qxl);
+
+    if (worker_is_running(worker)) {
+        worker_flush_display_ring(worker);
+        interface->flush_resources(qxl); /* commands were released as they were read: this hands them all back */
+    }
+    g_atomic_int_set(&qxl->st->oom_pending, 0);
+}
+
+void spice_qxl_oom(QXLInstance *instance)
+{
+    if (g_atomic_int_compare_and_exchange(&instance->st->oom_pending, 0, 1))
+        worker_post(worker_of(instance), do_oom, NULL);
+}
+
+static void do_start(Worker *worker, void *data)
+{
+    worker_start(worker);
+}
+
+static void do_stop(Worker *worker, void *data)
+{
+    worker_stop(worker);
+}
+
+void spice_qxl_start(QXLInstance *instance)
+{
+    worker_post(worker_of(instance), do_start, NULL);
+}
+
+void spice_qxl_stop(QXLInstance *instance)
+{
+    worker_call(worker_of(instance), do_stop, NULL);
+}
+
+/* --- memory slots --- */
+
+typedef struct SlotTask {
+    QXLDevMemSlot slot;
+    uint64_t cookie;
+} SlotTask;
+
+static void warn(GError *error)
+{
+    g_warning("%s", error->message);
+    g_error_free(error);
+}
+
+static void do_add_memslot(Worker *worker, void *data)
+{
+    GError *error = NULL;
+
+    if (!memslots_add(worker_slots(worker), &((SlotTask *)data)->slot, &error))
+        warn(error);
+}
+
+static void do_add_memslot_async(Worker *worker, void *data)
+{
+    do_add_memslot(worker, data);
+    complete(worker, ((SlotTask *)data)->cookie);
+}
+
+void spice_qxl_add_memslot(QXLInstance *instance, QXLDevMemSlot *slot)
+{
+    SlotTask task = {.slot = *slot};
+
+    worker_call(worker_of(instance), do_add_memslot, &task);
+}
+
+void spice_qxl_add_memslot_async(QXLInstance *instance, QXLDevMemSlot *slot, uint64_t cookie)
+{
+    SlotTask *task = g_new0(SlotTask, 1);
+
+    task->slot = *slot;
+    task->cookie = cookie;
+    worker_post(worker_of(instance), do_add_memslot_async, task);
+}
+
+static void do_del_memslot(Worker *worker, void *data)
+{
+    const SlotTask *task = data;
+    GError *error = NULL;
+
+    if (!memslots_del(worker_slots(worker), task->slot.slot_group_id, task->slot.slot_id, &error))
+        warn(error);
+}
+
+void spice_qxl_del_memslot(QXLInstance *instance, uint32_t slot_group_id, uint32_t slot_id)
+{
+    SlotTask *task = g_new0(SlotTask, 1);
+
+    task->slot.slot_group_id = slot_group_id;
+    task->slot.slot_id = slot_id;
+    worker_post(worker_of(instance), do_del_memslot, task);
+}
+
+static void do_reset_memslots(Worker *worker, void *data)
+{
+    memslots_reset(worker_slots(worker));
+}
+
+void spice_qxl_reset_memslots(QXLInstance *instance)
+{
+    worker_post(worker_of(instance), do_reset_memslots, NULL);
+}
+
+/* --- pixels for the host --- */
+
+typedef struct UpdateTask {
+    uint32_t surface_id;
+    Rect area;
+    QXLRect *dirty;
+    uint32_t n_dirty;
+    bool clear;
+    uint64_t cookie;
+} UpdateTask;
+
+static UpdateTask update_task(uint32_t surface_id, const QXLRect *area, uint32_t clear)
+{
+    return (UpdateTask){
+        .surface_id = surface_id,
+        .area = {area->left, area->top, area->right, area->bottom},
+        .clear = clear != 0,
+    };
+}
+
+/* False if there is nothing to tell: stopped, or no such surface. */
+static bool update(Worker *worker, const UpdateTask *task)
+{
+    if (!worker_is_running(worker)) {
+        g_warning("an update of surface %u while the VM is stopped is ignored", task->surface_id);
+        return false;
+    }
+    worker_flush_display_ring(worker);
+    if (!display_channel_render(worker_display(worker), task->surface_id, &task->area)) {
+        g_warning("an update of surface %u, which does not exist", task->surface_id);
+        return false;
+    }
+    return true;
+}
+
+static void do_update(Worker *worker, void *data)
+{
+    const UpdateTask *task = data;
+
+    if (update(worker, task))
+        display_channel_dirty(worker_display(worker), task->surface_id, task->dirty, task->n_dirty, task->clear);
+}
+
+static void do_update_async(Worker *worker, void *data)
+{
+    const UpdateTask *task = data;
+    QXLInstance *qxl = worker_qxl(worker);
+    const QXLInterface *interface = qxl_interface(qxl);
+    g_autofree QXLRect *rects = NULL;
+    uint32_t n = 0;
+
+    if (update(worker, task)) {
+        n = display_channel_dirty(worker_display(worker), task->surface_id, NULL, 0, false);
+        rects = g_new0(QXLRect, MAX(n, 1));
+        display_channel_dirty(worker_display(worker), task->surface_id, rects, n, task->clear);
+    }
+    if (interface->update_area_complete)
+        interface->update_area_complete(qxl, task->surface_id, rects, n);
+    complete(worker, task->cookie);
+}
+
+void spice_qxl_update_area(QXLInstance *instance, uint32_t surface_id, struct QXLRect *area,
+                           struct QXLRect *dirty_rects, uint32_t num_dirty_rects, uint32_t clear_dirty_region)
+{
+    UpdateTask task = update_task(surface_id, area, clear_dirty_region);
+
+    task.dirty = dirty_rects;
+    task.n_dirty = dirty_rects ? num_dirty_rects : 0;
+    worker_call(worker_of(instance), do_update, &task);
+}
+
+void spice_qxl_update_area_async(QXLInstance *instance, uint32_t surface_id, QXLRect *qxl_area,
+                                 uint32_t clear_dirty_region, uint64_t cookie)
+{
+    UpdateTask task = update_task(surface_id, qxl_area, clear_dirty_region);
+
+    task.cookie = cookie;
+    worker_post(worker_of(instance), do_update_async, g_memdup2(&task, sizeof(task)));
+}
+
+/* --- surfaces --- */
+
+typedef struct SurfaceTask {
+    uint32_t surface_id;
+    QXLDevSurfaceCreate surface;
+    uint64_t cookie;
+} SurfaceTask;
+
+static void do_create_primary(Worker *worker, void *data)
+{
+    display_channel_create_primary(worker_display(worker), &((SurfaceTask *)data)->surface);
+    cursor_channel_greet(worker_cursor(worker));
+}
+
+static void do_destroy_primary(Worker *worker, void *data)
+{
+    worker_flush_display_ring(worker);
+    worker_flush_cursor_ring(worker);
+    display_channel_destroy_primary(worker_display(worker));
+    cursor_channel_reset(worker_cursor(worker));
+}
+
+static void do_create_primary_async(Worker *worker, void *data)
+{
+    do_create_primary(worker, data);
+    complete(worker, ((SurfaceTask *)data)->cookie);
+}
+
+static void do_destroy_primary_async(Worker *worker, void *data)
+{
+    do_destroy_primary(worker, data);
+    complete(worker, ((SurfaceTask *)data)->cookie);
+}
+
+static bool is_primary(uint32_t surface_id, const char *function)
+{
+    if (surface_id == 0)
+        return true;
+    g_warning("%s: the primary surface has id 0, not %u", function, surface_id);
+    return false;
+}
+
+void spice_qxl_create_primary_surface(QXLInstance *instance, uint32_t surface_id, QXLDevSurfaceCreate *surface)
+{
+    SurfaceTask task = {.surface = *surface};
+
+    if (!is_primary(surface_id, __func__))
+        return;
+    worker_call(worker_of(instance), do_create_primary, &task);
+    qxl_primary_changed(instance, surface);
+}
+
+void spice_qxl_create_primary_surface_async(QXLInstance *instance, uint32_t surface_id, QXLDevSurfaceCreate *surface,
+                                            uint64_t cookie)
+{
+    SurfaceTask task = {.surface = *surface, .cookie = cookie};
+
+    is_primary(surface_id, __func__); /* the completion is owed in any case */
+    worker_post(worker_of(instance), do_create_primary_async, g_memdup2(&task, sizeof(task)));
+    qxl_primary_changed(instance, surface);
+}
+
+void spice_qxl_destroy_primary_surface(QXLInstance *instance, uint32_t surface_id)
+{
+    SurfaceTask task = {0};
+
+    if (!is_primary(surface_id, __func__))
+        return;
+    worker_call(worker_of(instance), do_destroy_primary, &task);
+    qxl_primary_changed(instance, NULL);
+}
+
+void spice_qxl_destroy_primary_surface_async(QXLInstance *instance, uint32_t surface_id, uint64_t cookie)
+{
+    SurfaceTask task = {.cookie = cookie};
+
+    is_primary(surface_id, __func__);
+    worker_post(worker_of(instance), do_destroy_primary_async, g_memdup2(&task, sizeof(task)));
+    qxl_primary_changed(instance, NULL);
+}
+
+static void do_destroy_surfaces(Worker *worker, void *data)
+{
+    worker_flush_display_ring(worker);
+    worker_flush_cursor_ring(worker);
+    display_channel_destroy_surfaces(worker_display(worker));
+    cursor_channel_reset(worker_cursor(worker));
+}
+
+static void do_destroy_surfaces_async(Worker *worker, void *data)
+{
+    do_destroy_surfaces(worker, data);
+    complete(worker, ((SurfaceTask *)data)->cookie);
+}
+
+void spice_qxl_destroy_surfaces(QXLInstance *instance)
+{
+    worker_call(worker_of(instance), do_destroy_surfaces, NULL);
+}
+
+void spice_qxl_destroy_surfaces_async(QXLInstance *instance, uint64_t cookie)
+{
+    SurfaceTask task = {.cookie = cookie};
+
+    worker_post(worker_of(instance), do_destroy_surfaces_async, g_memdup2(&task, sizeof(task)));
+}
+
+static void do_finish_surface(Worker *worker, void *data)
+{
+    worker_flush_display_ring(worker);
+    display_channel_finish_surface(worker_display(worker), ((SurfaceTask *)data)->surface_id);
+}
+
+static void do_finish_surface_async(Worker *worker, void *data)
+{
+    display_channel_finish_surface(worker_display(worker), ((SurfaceTask *)data)->surface_id);
+    complete(worker, ((SurfaceTask *)data)->cookie);
+}
+
+void spice_qxl_destroy_surface_wait(QXLInstance *instance, uint32_t surface_id)
+{
+    SurfaceTask task = {.surface_id = surface_id};
+
+    worker_call(worker_of(instance), do_finish_surface, &task);
+}
+
+void spice_qxl_destroy_surface_async(QXLInstance *instance, uint32_t surface_id, uint64_t cookie)
+{
+    SurfaceTask task = {.surface_id = surface_id, .cookie = cookie};
+
+    worker_post(worker_of(instance), do_finish_surface_async, g_memdup2(&task, sizeof(task)));
+}
+
+static void do_flush_surfaces_async(Worker *worker, void *data)
+{
+    worker_flush_display_ring(worker);
+    worker_flush_cursor_ring(worker);
+    display_channel_render_all(worker_display(worker));
+    complete(worker, ((SurfaceTask *)data)->cookie);
+}
+
+void spice_qxl_flush_surfaces_async(QXLInstance *instance, uint64_t cookie)
+{
+    SurfaceTask task = {.cookie = cookie};
+
+    worker_post(worker_of(instance), do_flush_surfaces_async, g_memdup2(&task, sizeof(task)));
+}
+
+/* --- reset, load --- */
+
+static void do_reset_image_cache(Worker *worker, void *data)
+{
+    display_channel_reset_image_cache(worker_display(worker));
+}
+
+void spice_qxl_reset_image_cache(QXLInstance *instance)
+{
+    worker_call(worker_of(instance), do_reset_image_cache, NULL);
+}
+
+static void do_reset_cursor(Worker *worker, void *data)
+{
+    cursor_channel_reset(worker_cursor(worker));
+}
+
+void spice_qxl_reset_cursor(QXLInstance *instance)
+{
+    worker_call(worker_of(instance), do_reset_cursor, NULL);
+}
+
+typedef struct LoadTask {
+    const QXLCommandExt *commands;
+    uint32_t count;
+} LoadTask;
+
+static void do_loadvm(Worker *worker, void *data)
+{
+    const LoadTask *task = data;
+
+    for (uint32_t i = 0; i < task->count; i++) {
+        const QXLCommandExt *command = &task->commands[i];
+
+        if (command->cmd.type == QXL_CMD_CURSOR)
+            worker_handle_cursor_command(worker, command);
+        else if (command->cmd.type == QXL_CMD_SURFACE)
+            worker_handle_display_command(worker, command, true);
+        else
+            g_warning("a command of type %u cannot be loaded", command->cmd.type);
+    }
+}
+
+void spice_qxl_loadvm_commands(QXLInstance *instance, struct QXLCommandExt *ext, uint32_t count)
+{
+    LoadTask task = {ext, count};
+
+    worker_call(worker_of(instance), do_loadvm, &task);
+}
+
+/* --- monitors --- */
+
+typedef struct MonitorsTask {
+    QXLPHYSICAL address;
+    int group;
+    unsigned max_monitors;
+    uint64_t cookie;
+} MonitorsTask;
+
+static void do_monitors(Worker *worker, void *data)
+{
+    const MonitorsTask *task = data;
+    g_autoptr(GError) error = NULL;
+    MonitorsConfig *monitors = qxl_parse_monitors(worker_slots(worker), (uint32_t)task->group, task->address,
+                                                  (uint16_t)MIN(task->max_monitors, 256), &error);
+
+    if (!monitors)
+        g_warning("a monitors config is ignored: %s", error ? error->message : "no monitor");
+    display_channel_set_monitors(worker_display(worker), monitors);
+    complete(worker, task->cookie);
+}
+
+void spice_qxl_monitors_config_async(QXLInstance *instance, QXLPHYSICAL monitors_config, int group_id,
+                                     uint64_t cookie)
+{
+    MonitorsTask task = {monitors_config, group_id, instance->st->max_monitors, cookie};
+
+    worker_post(worker_of(instance), do_monitors, g_memdup2(&task, sizeof(task)));
+}
+
+static void do_driver_unload(Worker *worker, void *data)
+{
+    display_channel_driver_unloaded(worker_display(worker));
+}
+
+void spice_qxl_driver_unload(QXLInstance *instance)
+{
+    worker_post(worker_of(instance), do_driver_unload, NULL);
+}
+
+void spice_qxl_set_max_monitors(QXLInstance *instance, unsigned int max_monitors)
+{
+    instance->st->max_monitors = MAX(max_monitors, 1u);
+}
+
+void spice_qxl_set_device_info(QXLInstance *instance, const char *device_address, uint32_t device_display_id_start,
+                               uint32_t device_display_id_count)
+{
+    if (!device_address || strlen(device_address) > MAX_DEVICE_ADDRESS || device_display_id_count > MAX_MONITORS) {
+        g_warning("spice_qxl_set_device_info: ignored, the address or the number of monitors cannot be");
+        return;
+    }
+    instance->st->max_monitors = MAX(device_display_id_count, 1u);
+}
+
+/* --- GL --- */
+
+void spice_qxl_gl_scanout(QXLInstance *qxl, int fd, uint32_t width, uint32_t height, uint32_t stride, uint32_t format,
+                          int y_0_top)
+{
+    if (fd < 0)
+        return; /* it is off already */
+    API_NOT_IMPLEMENTED();
+    close(fd);
+}
+
+void spice_qxl_gl_draw_async(QXLInstance *qxl, uint32_t x, uint32_t y, uint32_t w, uint32_t h, uint64_t cookie)
+{
+    API_NOT_IMPLEMENTED();
+    qxl_interface(qxl)->async_complete(qxl, cookie);
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a display connection hands over in a migration, and how it goes on with what another host handed over. */
+#include "common/draw/canvas.h"
+#include "server/core/client.h"
+#include "server/display/display-client.h"
+#include "server/migration/format.h"
+#include "server/migration/report.h"
+
+#include <spice/protocol.h>
+
+/* The entries of the shared cache come with the data of one display. If that one is lost, another resets the cache. */
+#define FREEZER_LOST_MS (5 * 1000)
+/* A lossy region of more rectangles is refreshed as one box. */
+#define MAX_REFRESH_RECTS 16
+
+/* --- source --- */
+
+static gint compare_ids(gconstpointer a, gconstpointer b)
+{
+    uint32_t x = GPOINTER_TO_UINT(a), y = GPOINTER_TO_UINT(b);
+
+    return x < y ? -1 : x > y;
+}
+
+/* Ids of the client's surfaces, ascending. Free with g_list_free(). */
+static GList *surface_ids(DisplayClient *dc)
+{
+    return g_list_sort(g_hash_table_get_keys(dc->surfaces), compare_ids);
+}
+
+static void save_surfaces(DisplayClient *dc, DisplayState *state)
+{
+    GList *ids = surface_ids(dc);
+
+    for (GList *l = ids; l; l = l->next) {
+        const ClientSurface *surface = g_hash_table_lookup(dc->surfaces, l->data);
+        SurfaceState s = {
+            .id = GPOINTER_TO_UINT(l->data),
+            .format = surface->format,
+            .width = surface->width,
+            .height = surface->height,
+            .lossy = surface->lossy ? g_array_ref(surface->lossy) : NULL,
+        };
+
+        state->surfaces_lossy_form = state->surfaces_lossy_form || s.lossy;
+        g_array_append_val(state->surfaces, s);
+    }
+    g_list_free(ids);
+}
+
+GBytes *display_client_save(void *self, uint64_t serial, MigrationReport *report)
+{
+    DisplayClient *dc = self;
+    DisplayState state;
+    GBytes *data;
+
+    display_state_init(&state);
+    state.sections = DISPLAY_SECTION_V1 | DISPLAY_SECTION_SERIALS | DISPLAY_SECTION_SURFACES |
+                     DISPLAY_SECTION_PALETTES | DISPLAY_SECTION_PREFERENCES;
+    state.next_serial = serial + 1;
+    state.low_bandwidth = dc->cc.link.low_bandwidth;
+    image_cache_freeze(dc->cache_user, &state.cache);
+    if (state.cache.has_entries)
+        state.sections |= DISPLAY_SECTION_CACHE;
+    state.dictionary = (DictionaryState){
+        .id = dc->dictionary_id,
+        .size = dc->dictionary_size,
+        .max_encoders = 4,
+        .next_image_id = dc->dictionary_next_id,
+    };
+    save_surfaces(dc, &state);
+    g_clear_pointer(&state.palettes, g_array_unref);
+    state.palettes = key_cache_save(dc->palettes);
+    state.preferred_compression = dc->preferred_compression;
+    g_byte_array_append(state.video_codecs, dc->video_codecs->data, dc->video_codecs->len);
+    data = display_state_encode(&state, true);
+    migration_report_display_saved(report, dc->cc.channel->id, &state, g_bytes_get_size(data));
+    display_state_clear(&state);
+    return data;
+}
+
+/* --- destination --- */
+
+static bool refuse(GError **error, const char *what)
+{
+    g_set_error(error, MIGRATION_ERROR, MIGRATION_ERROR_VALUE, "display: %s", what);
+    return false;
+}
+
+/* What the data alone cannot tell: whether they fit this host and the client's other displays. */
+static bool check_state(DisplayClient *dc, const DisplayState *state, GError **error)
+{
+    DisplayChannel *display = display_client_channel(dc);
+
+    for (guint i = 0; i < state->surfaces->len; i++)
+        if (g_array_index(state->surfaces, SurfaceState, i).id >= display->n_surfaces)
+            return refuse(error, "a surface id that this device does not have");
+    for (guint i = 0; i < state->cache.sync->len; i++) {
+        const ChannelSerial *s = &g_array_index(state->cache.sync, ChannelSerial, i);
+
+        if (s->channel_id == display->channel.id && s->serial >= state->next_serial)
+            return refuse(error, "the cache was used by a message that was never sent");
+    }
+    if (!client_agrees_on_ids(dc->cc.client, state->cache.id, state->dictionary.id))
+        return refuse(error, "another cache or dictionary id than on the client's other displays");
+    return true;
+}
+
+static void reset_if_freezer_is_lost(void *opaque)
+{
+    DisplayClient *dc = opaque;
+    bool frozen = false;
+
+    image_cache_get_figures(dc->cache, NULL, NULL, NULL, &frozen);
+    if (!frozen)
+        return;
+    g_warning("display %u: the display that has the cache's content did not arrive; the cache is reset",
+              dc->cc.channel->id);
+    display_queue_cache_reset(dc, 0);
+    channel_client_pump(&dc->cc);
+}
+
+static void restore_cache(DisplayClient *dc, const DisplayState *state, MigrationReport *report)
+{
+    bool frozen = false;
+
+    image_cache_merge_sync(dc->cache, &state->cache);
+    image_cache_get_figures(dc->cache, NULL, NULL, NULL, &frozen);
+    if (!frozen) {
+        if (state->cache.freezer)
+            g_warning("display %u: two displays claim to have the cache's content; the first one counts",
+                      dc->cc.channel->id);
+    } else if (!state->cache.freezer) {
+        dc->timer = loop_timer_new(dc->cc.channel->loop, reset_if_freezer_is_lost, dc);
+        loop_timer_start(dc->timer, FREEZER_LOST_MS);
+    } else if (!(state->sections & DISPLAY_SECTION_CACHE) || !image_cache_restore(dc->cache, &state->cache)) {
+        migration_report_fallback(report, dc->cc.channel->id, "cache", "no entries in the data: reset");
+        display_queue_cache_reset(dc, state->cache.size);
+    }
+}
+
+static void restore_surfaces(DisplayClient *dc, const DisplayState *state)
+{
+    for (guint i = 0; i < state->surfaces->len; i++) {
+        const SurfaceState *s = &g_array_index(state->surfaces, SurfaceState, i);
+
+        display_client_set_surface(dc, s->id, s->format, s->width, s->height);
+        if (s->lossy)
+            display_client_surface(dc, s->id)->lossy = g_array_ref(s->lossy);
+        g_hash_table_add(dc->promised, GUINT_TO_POINTER(s->id));
+    }
+}
+
+static void apply_state(DisplayClient *dc, const DisplayState *state, MigrationReport *report)
+{
+    channel_client_set_next_serial(&dc->cc, state->next_serial);
+    if (state->low_bandwidth)
+        channel_client_set_low_bandwidth(&dc->cc);
+    dc->dictionary_id = state->dictionary.id;
+    dc->dictionary_size = state->dictionary.size;
+    dc->dictionary_next_id = state->dictionary.next_image_id;
+    display_client_join_cache(dc, state->cache.id, 0, true);
+    restore_cache(dc, state, report);
+    if (state->sections & DISPLAY_SECTION_PALETTES) {
+        key_cache_restore(dc->palettes, state->palettes);
+    } else {
+        migration_report_fallback(report, dc->cc.channel->id, "palettes", "not in the data: INVAL_ALL_PALETTES");
+        display_queue_inval_all_palettes(dc);
+    }
+    restore_surfaces(dc, state);
+    dc->preferred_compression = state->preferred_compression;
+    g_byte_array_append(dc->video_codecs, state->video_codecs->data, state->video_codecs->len);
+}
+
+bool display_client_load(void *self, const uint8_t *data, size_t size, MigrationReport *report, GError **error)
+{
+    DisplayClient *dc = self;
+    DisplayState state;
+    GArray *sections = NULL;
+
+    if (!display_state_decode(data, size, -1, &state, &sections, error))
+        return false;
+    if (!check_state(dc, &state, error)) {
+        display_state_clear(&state);
+        section_reports_free(sections);
+        return false;
+    }
+    for (guint i = 0; i < sections->len; i++) {
+        const SectionReport *s = &g_array_index(sections, SectionReport, i);
+
+        if (!s->accepted)
+            g_warning("display %u: section %s of the migration data is refused: %s", dc->cc.channel->id, s->tag,
+                      s->reason);
+    }
+    apply_state(dc, &state, report);
+    migration_report_display_loaded(report, dc->cc.channel->id, &state, sections, size);
+    display_state_clear(&state);
+    section_reports_free(sections);
+    return true;
+}
+
+void display_client_activate(void *self)
+{
+    DisplayClient *dc = self;
+
+    dc->started = true;
+    if (worker_is_running(display_client_channel(dc)->worker)) {
+        dc->arriving = false;
+        display_client_reconcile(dc);
+    }
+    channel_client_open_window(&dc->cc);
+}
+
+/* The true pixels of what the client shows only approximately. */
+static void refresh_lossy(DisplayClient *dc, Surface *surface, ClientSurface *at_client)
+{
+    g_autoptr(GArray) lossy = g_steal_pointer(&at_client->lossy);
+    Rect whole = {0, 0, (int32_t)surface->width, (int32_t)surface->height};
+    StateRect extents = state_rects_extents(lossy);
+    guint n = lossy->len <= MAX_REFRESH_RECTS ? lossy->len : 1;
+
+    for (guint i = 0; i < n; i++) {
+        StateRect s = lossy->len <= MAX_REFRESH_RECTS ? g_array_index(lossy, StateRect, i) : extents;
+        Rect r = {s.left, s.top, s.right, s.bottom};
+
+        r = rect_intersect(&r, &whole);
+        if (!rect_is_empty(&r))
+            display_queue_surface_image(dc, surface, &r);
+    }
+}
+
+static void reconcile_surface(DisplayClient *dc, uint32_t id)
+{
+    Surface *surface = display_client_channel(dc)->surfaces[id];
+    ClientSurface *at_client = display_client_surface(dc, id);
+
+    if (!surface) {
+        display_queue_surface_destroy(dc, id);
+        return;
+    }
+    if (at_client->format == 0) { /* v1 names the id only; the guest's surfaces are what they were */
+        at_client->format = surface->format;
+        at_client->width = surface->width;
+        at_client->height = surface->height;
+    }
+    if (at_client->format != surface->format || at_client->width != surface->width ||
+        at_client->height != surface->height)
+        display_queue_surface_destroy(dc, id); /* it comes anew when it is used */
+    else if (at_client->lossy)
+        refresh_lossy(dc, surface, at_client);
+}
+
+void display_client_reconcile(DisplayClient *dc)
+{
+    DisplayChannel *display = display_client_channel(dc);
+    GList *ids = surface_ids(dc);
+    Surface *primary = display->surfaces[0];
+
+    for (GList *l = ids; l; l = l->next)
+        reconcile_surface(dc, GPOINTER_TO_UINT(l->data));
+    g_list_free(ids);
+    if (primary && !g_hash_table_contains(dc->promised, GUINT_TO_POINTER(0))) {
+        display_queue_surface(dc, primary);
+        display_queue_monitors(dc);
+        channel_client_push_empty(&dc->cc, SPICE_MSG_DISPLAY_MARK);
+    } else if (display->driver_sets_monitors) {
+        display_queue_monitors(dc);
+    }
+    channel_client_pump(&dc->cc);
+}
