@@ -7,11 +7,18 @@ void image_cache_init(ImageCache *cache)
 {
     cache->entries = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
     cache->misses = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    cache->lost = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     cache->pixels = 0;
 }
 
 void image_cache_clear(ImageCache *cache)
 {
+    GHashTableIter it;
+    gpointer id;
+
+    g_hash_table_iter_init(&it, cache->entries);
+    while (g_hash_table_iter_next(&it, &id, NULL))
+        g_hash_table_add(cache->lost, g_memdup2(id, sizeof(guint64)));
     g_hash_table_remove_all(cache->entries);
     cache->pixels = 0;
 }
@@ -20,6 +27,7 @@ void image_cache_free(ImageCache *cache)
 {
     g_hash_table_destroy(cache->entries);
     g_hash_table_destroy(cache->misses);
+    g_hash_table_destroy(cache->lost);
 }
 
 /* A second display channel may have referred to the image before this channel brought it: the client waits, all is
@@ -45,6 +53,10 @@ static void store(ImageCache *cache, const ModelStep *step, TapCounters *counter
     if (e && !replace) {
         counters->resent++;
         counters->resent_bytes += step->bytes;
+    }
+    if (g_hash_table_remove(cache->lost, &step->id)) {
+        counters->resent_lost++;
+        counters->resent_lost_bytes += step->bytes;
     }
     if (!(step->flags & (SPICE_IMAGE_FLAGS_CACHE_ME | SPICE_IMAGE_FLAGS_CACHE_REPLACE_ME)))
         return;

@@ -31,6 +31,7 @@ typedef struct ModelStep {
 typedef struct ImageCache {
     GHashTable *entries; /* id -> ModelEntry */
     GHashTable *misses;  /* id -> TapCounters of the channel that waits for it */
+    GHashTable *lost;    /* ids that a clear took from the client, as keys */
     guint64 pixels;
 } ImageCache;
 
@@ -41,6 +42,8 @@ typedef struct ModelEntry {
 } ModelEntry;
 
 void image_cache_init(ImageCache *cache);
+
+/* INVAL_ALL_PIXMAPS, or a migration that starts anew: the ids are remembered as lost. */
 void image_cache_clear(ImageCache *cache);
 void image_cache_free(ImageCache *cache);
 

@@ -167,6 +167,8 @@ static void put_cache_counters(JsonBuilder *b, const TapCounters *c)
     put(b, "late", c->late);
     put(b, "resent", c->resent);
     put(b, "resent_bytes", c->resent_bytes);
+    put(b, "resent_lost", c->resent_lost);
+    put(b, "resent_lost_bytes", c->resent_lost_bytes);
     put(b, "evicted", c->evicted);
     put(b, "unknown_evicted", c->unknown_evicted);
     put(b, "inval_all", c->inval_all);
@@ -184,7 +186,33 @@ static void put_counters(JsonBuilder *b, const TapCounters *c)
     }
 }
 
-/* The cache counters and images of all display channels together, and the bytes of all channels. */
+static void add_counters(TapCounters *sum, const TapCounters *c)
+{
+    for (int side = 0; side < 2; side++) {
+        sum->total[side].messages += c->total[side].messages;
+        sum->total[side].bytes += c->total[side].bytes;
+    }
+    for (guint t = 0; t < 256; t++) {
+        sum->images[t].count += c->images[t].count;
+        sum->images[t].bytes += c->images[t].bytes;
+        sum->images[t].pixels += c->images[t].pixels;
+    }
+    sum->malformed += c->malformed;
+    sum->added += c->added;
+    sum->replaced += c->replaced;
+    sum->hits += c->hits;
+    sum->missing += c->missing;
+    sum->late += c->late;
+    sum->resent += c->resent;
+    sum->resent_bytes += c->resent_bytes;
+    sum->resent_lost += c->resent_lost;
+    sum->resent_lost_bytes += c->resent_lost_bytes;
+    sum->evicted += c->evicted;
+    sum->unknown_evicted += c->unknown_evicted;
+    sum->inval_all += c->inval_all;
+}
+
+/* All channels together, of one phase or (G_MAXUINT) of all. */
 static void put_totals(JsonBuilder *b, Tap *tap, const char *name, guint phase)
 {
     TapCounters *sum = g_new0(TapCounters, 1);
@@ -192,31 +220,9 @@ static void put_totals(JsonBuilder *b, Tap *tap, const char *name, guint phase)
     sum->type = SPICE_CHANNEL_DISPLAY;
     for (guint i = 0; i < tap->counters->len; i++) {
         const TapCounters *c = tap->counters->pdata[i];
-        const guint64 *from = &c->malformed;
-        guint64 *to = &sum->malformed;
 
-        if (phase != G_MAXUINT && c->phase != phase)
-            continue;
-        for (int side = 0; side < 2; side++) {
-            sum->total[side].messages += c->total[side].messages;
-            sum->total[side].bytes += c->total[side].bytes;
-        }
-        for (guint t = 0; t < 256; t++) {
-            sum->images[t].count += c->images[t].count;
-            sum->images[t].bytes += c->images[t].bytes;
-            sum->images[t].pixels += c->images[t].pixels;
-        }
-        to[0] += from[0];
-        sum->added += c->added;
-        sum->replaced += c->replaced;
-        sum->hits += c->hits;
-        sum->missing += c->missing;
-        sum->late += c->late;
-        sum->resent += c->resent;
-        sum->resent_bytes += c->resent_bytes;
-        sum->evicted += c->evicted;
-        sum->unknown_evicted += c->unknown_evicted;
-        sum->inval_all += c->inval_all;
+        if (phase == G_MAXUINT || c->phase == phase)
+            add_counters(sum, c);
     }
     open_object(b, name);
     put_counters(b, sum);
