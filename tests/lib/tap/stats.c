@@ -120,11 +120,9 @@ static const char *image_name(guint type)
     }
 }
 
-static void put_direction(JsonBuilder *b, const TapCounters *c, TapSide side, const char *name)
+/* Numbers of types mean something only on one channel. */
+static void put_types(JsonBuilder *b, const TapCounters *c, TapSide side)
 {
-    open_object(b, name);
-    put(b, "messages", c->total[side].messages);
-    put(b, "bytes", c->total[side].bytes);
     open_object(b, "types");
     for (guint t = 0; t < TAP_TYPES; t++) {
         const TapCount *n = &c->by_type[side][t];
@@ -139,6 +137,15 @@ static void put_direction(JsonBuilder *b, const TapCounters *c, TapSide side, co
         json_builder_end_object(b);
     }
     json_builder_end_object(b);
+}
+
+static void put_direction(JsonBuilder *b, const TapCounters *c, TapSide side, const char *name, bool types)
+{
+    open_object(b, name);
+    put(b, "messages", c->total[side].messages);
+    put(b, "bytes", c->total[side].bytes);
+    if (types)
+        put_types(b, c, side);
     json_builder_end_object(b);
 }
 
@@ -175,10 +182,10 @@ static void put_cache_counters(JsonBuilder *b, const TapCounters *c)
     json_builder_end_object(b);
 }
 
-static void put_counters(JsonBuilder *b, const TapCounters *c)
+static void put_counters(JsonBuilder *b, const TapCounters *c, bool types)
 {
-    put_direction(b, c, TAP_SERVER, "from_server");
-    put_direction(b, c, TAP_CLIENT, "from_client");
+    put_direction(b, c, TAP_SERVER, "from_server", types);
+    put_direction(b, c, TAP_CLIENT, "from_client", types);
     put(b, "malformed", c->malformed);
     if (c->type == SPICE_CHANNEL_DISPLAY) {
         put_images(b, c);
@@ -225,7 +232,7 @@ static void put_totals(JsonBuilder *b, Tap *tap, const char *name, guint phase)
             add_counters(sum, c);
     }
     open_object(b, name);
-    put_counters(b, sum);
+    put_counters(b, sum, false);
     json_builder_end_object(b);
     g_free(sum);
 }
@@ -247,7 +254,7 @@ static void put_phases(JsonBuilder *b, Tap *tap)
             put(b, "type", c->type);
             put(b, "id", c->id);
             put(b, "route", c->route);
-            put_counters(b, c);
+            put_counters(b, c, true);
             json_builder_end_object(b);
         }
         json_builder_end_array(b);
