@@ -54,11 +54,13 @@ struct TapLink {
     guint32 client_caps, server_caps; /* first word of the common capabilities */
     bool mini;
     guint64 link_bytes[2];
-    TapCounters *counters;                 /* of the current phase, see link_counters() */
-    TapChannel *channel;                   /* NULL before the link message, and when detached */
-    GQueue steps;                          /* ModelStep: not handled yet */
-    bool target;                           /* linked while an older link of the channel was alive */
-    bool blocked;                          /* its first step is a wait that is not fulfilled yet */
+    TapCounters *counters; /* of the current phase, see link_counters() */
+    TapChannel *channel;   /* NULL before the link message, and when detached */
+    GQueue steps;          /* ModelStep: not handled yet */
+    bool target;           /* linked while an older link of the channel was alive */
+    bool blocked;          /* its first step is a wait, or an image to come, that is not fulfilled yet */
+    gint64 blocked_since;
+    TapCounters *missed;                   /* where the image that is waited for was counted as missing, or NULL */
     bool migrate_seen, data_seen, data_in; /* MIGRATE, MIGRATE_DATA from the server; MIGRATE_DATA from the client */
     guint32 migrate_flags;
 };

@@ -3,10 +3,11 @@
 
 #include <spice/enums.h>
 
+#define CROSSING_TIME (2 * G_USEC_PER_SEC) /* by which one channel may be read later than another */
+
 void image_cache_init(ImageCache *cache)
 {
     cache->entries = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
-    cache->misses = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     cache->lost = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     cache->pixels = 0;
 }
@@ -26,23 +27,7 @@ void image_cache_clear(ImageCache *cache)
 void image_cache_free(ImageCache *cache)
 {
     g_hash_table_destroy(cache->entries);
-    g_hash_table_destroy(cache->misses);
     g_hash_table_destroy(cache->lost);
-}
-
-/* A second display channel may have referred to the image before this channel brought it: the client waits, all is
- * well. */
-static void settle_miss(ImageCache *cache, guint64 id, TapCounters *counters)
-{
-    TapCounters *misser = g_hash_table_lookup(cache->misses, &id);
-
-    if (!misser)
-        return;
-    if (misser->id != counters->id && misser->missing) {
-        misser->missing--;
-        misser->late++;
-    }
-    g_hash_table_remove(cache->misses, &id);
 }
 
 static void store(ImageCache *cache, const ModelStep *step, TapCounters *counters)
@@ -52,7 +37,11 @@ static void store(ImageCache *cache, const ModelStep *step, TapCounters *counter
 
     if (e && !replace) {
         counters->resent++;
+        counters->resent_plain += !(step->flags & SPICE_IMAGE_FLAGS_CACHE_ME);
         counters->resent_bytes += step->bytes;
+        e->resent = counters;
+        e->resent_time = g_get_monotonic_time();
+        e->resent_bytes = step->bytes;
     }
     if (g_hash_table_remove(cache->lost, &step->id)) {
         counters->resent_lost++;
@@ -74,7 +63,6 @@ static void store(ImageCache *cache, const ModelStep *step, TapCounters *counter
     e->lossy = step->type == SPICE_IMAGE_TYPE_JPEG || step->type == SPICE_IMAGE_TYPE_JPEG_ALPHA;
     if (!replace || e->refs == 0)
         e->refs++;
-    settle_miss(cache, step->id, counters);
 }
 
 static void drop(ImageCache *cache, guint64 id, TapCounters *counters)
@@ -89,7 +77,17 @@ static void drop(ImageCache *cache, guint64 id, TapCounters *counters)
     if (--e->refs == 0) {
         cache->pixels -= e->pixels;
         g_hash_table_remove(cache->entries, &id);
+    } else if (e->resent && e->resent->id != counters->id && g_get_monotonic_time() - e->resent_time < CROSSING_TIME) {
+        e->resent->resent--;
+        e->resent->resent_bytes -= e->resent_bytes;
+        e->resent->crossed++;
+        e->resent = NULL;
     }
+}
+
+bool image_cache_holds(const ImageCache *cache, guint64 id)
+{
+    return g_hash_table_contains(cache->entries, &id);
 }
 
 static void refer(ImageCache *cache, guint64 id, TapCounters *counters)
@@ -99,8 +97,6 @@ static void refer(ImageCache *cache, guint64 id, TapCounters *counters)
         return;
     }
     counters->missing++;
-    if (g_hash_table_size(cache->misses) < 65536)
-        g_hash_table_insert(cache->misses, g_memdup2(&id, sizeof id), counters);
 }
 
 void image_cache_step(ImageCache *cache, const ModelStep *step, TapCounters *counters)

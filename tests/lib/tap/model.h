@@ -30,7 +30,6 @@ typedef struct ModelStep {
 
 typedef struct ImageCache {
     GHashTable *entries; /* id -> ModelEntry */
-    GHashTable *misses;  /* id -> TapCounters of the channel that waits for it */
     GHashTable *lost;    /* ids that a clear took from the client, as keys */
     guint64 pixels;
 } ImageCache;
@@ -39,6 +38,9 @@ typedef struct ModelEntry {
     guint64 id, pixels;
     guint refs;
     bool lossy;
+    TapCounters *resent; /* of the channel that sent it again, or NULL */
+    gint64 resent_time;
+    guint32 resent_bytes;
 } ModelEntry;
 
 void image_cache_init(ImageCache *cache);
@@ -46,6 +48,8 @@ void image_cache_init(ImageCache *cache);
 /* INVAL_ALL_PIXMAPS, or a migration that starts anew: the ids are remembered as lost. */
 void image_cache_clear(ImageCache *cache);
 void image_cache_free(ImageCache *cache);
+
+bool image_cache_holds(const ImageCache *cache, guint64 id);
 
 /* Applies MODEL_IMAGE, MODEL_REF, MODEL_DROP or MODEL_DROP_ALL and counts it. */
 void image_cache_step(ImageCache *cache, const ModelStep *step, TapCounters *counters);

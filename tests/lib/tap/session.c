@@ -6,7 +6,8 @@
 
 #include <spice/enums.h>
 
-#define MAX_STEPS 1000000 /* queued on one link, before waits are given up */
+#define MAX_STEPS 1000000             /* queued on one link, before waits are given up */
+#define MAX_WAIT (2 * G_USEC_PER_SEC) /* for an image that another channel may bring */
 
 static void session_run(TapSession *session);
 
@@ -90,6 +91,7 @@ static void drop_steps(TapLink *link)
 {
     g_queue_clear_full(&link->steps, g_free);
     link->blocked = false;
+    link->missed = NULL;
 }
 
 /* The head link is left by the client. */
@@ -133,7 +135,7 @@ void session_detach(TapLink *link)
         drop_steps(link);
         return;
     }
-    if (link->blocked) {
+    if (link->blocked && !link->missed) {
         ModelStep *w = g_queue_peek_head(&link->steps);
 
         stats_violation(link->tap, "wait-unfulfilled", ch->type, ch->id, ch->done + 1,
@@ -162,6 +164,42 @@ static bool wait_fulfilled(TapLink *link, const ModelStep *w)
         return true;
     }
     return w->id <= other->done;
+}
+
+static bool alone(TapChannel *ch)
+{
+    GHashTableIter it;
+    TapChannel *other;
+
+    g_hash_table_iter_init(&it, ch->session->channels);
+    while (g_hash_table_iter_next(&it, NULL, (gpointer *)&other))
+        if (other != ch && other->type == ch->type)
+            return false;
+    return true;
+}
+
+/*
+ * The client waits for an image that it does not hold, since another channel may bring it. False: it has to wait. If
+ * there is no other channel it stalls; the model only counts that.
+ */
+static bool refer(TapLink *link, const ModelStep *step)
+{
+    ImageCache *cache = &link->channel->session->cache;
+
+    if (image_cache_holds(cache, step->id) || alone(link->channel)) {
+        if (link->missed) {
+            link->missed->missing--;
+            link->missed->late++;
+            link->missed = NULL;
+        }
+        image_cache_step(cache, step, link_counters(link));
+        return true;
+    }
+    if (!link->missed) {
+        link->missed = link_counters(link);
+        link->missed->missing++;
+    }
+    return false;
 }
 
 static void surface_step(TapLink *link, const ModelStep *step)
@@ -198,6 +236,8 @@ static bool run_step(TapLink *link, const ModelStep *step)
         return true;
     case MODEL_WAIT:
         return wait_fulfilled(link, step);
+    case MODEL_REF:
+        return refer(link, step);
     case MODEL_SURFACE_CREATE:
     case MODEL_SURFACE_DESTROY:
     case MODEL_SURFACE_USE:
@@ -210,6 +250,13 @@ static bool run_step(TapLink *link, const ModelStep *step)
     }
 }
 
+static void set_blocked(TapLink *link)
+{
+    if (!link->blocked)
+        link->blocked_since = g_get_monotonic_time();
+    link->blocked = true;
+}
+
 /* Runs the queued steps of a channel as far as possible. True: something was done. */
 static bool channel_run(TapChannel *ch)
 {
@@ -217,12 +264,13 @@ static bool channel_run(TapChannel *ch)
     TapLink *link;
 
     while ((link = g_queue_peek_head(&ch->links)) != NULL && !g_queue_is_empty(&link->steps)) {
-        ModelStep *step = g_queue_peek_head(&link->steps);
-        ModelStep copy = *step;
+        ModelStep copy = *(ModelStep *)g_queue_peek_head(&link->steps);
 
-        link->blocked = !run_step(link, &copy);
-        if (link->blocked)
+        if (!run_step(link, &copy)) {
+            set_blocked(link);
             break;
+        }
+        link->blocked = false;
         done = true;
         if (link->channel) /* it may have finished, with its steps dropped */
             g_free(g_queue_pop_head(&link->steps));
@@ -247,12 +295,31 @@ static void session_run(TapSession *session)
 
 static void give_up_waiting(TapLink *link)
 {
-    ModelStep *w = g_queue_peek_head(&link->steps);
+    ModelStep *w = g_queue_pop_head(&link->steps);
 
-    stats_violation(link->tap, "wait-unfulfilled", link->type, link->id, link->channel->done + 1,
-                    "too much behind a wait for channel %u:%u serial %" G_GUINT64_FORMAT, w->type, w->channel, w->id);
-    g_free(g_queue_pop_head(&link->steps));
+    if (w->kind == MODEL_WAIT)
+        stats_violation(link->tap, "wait-unfulfilled", link->type, link->id, link->channel->done + 1,
+                        "waits too long for channel %u:%u serial %" G_GUINT64_FORMAT, w->type, w->channel, w->id);
+    g_free(w);
+    link->blocked = false;
+    link->missed = NULL;
     session_run(link->channel->session);
+}
+
+TapSession *session_settle(TapSession *session)
+{
+    GHashTableIter it;
+    TapChannel *ch;
+
+    g_hash_table_iter_init(&it, session->channels);
+    while (g_hash_table_iter_next(&it, NULL, (gpointer *)&ch)) {
+        TapLink *link;
+
+        while ((link = g_queue_peek_head(&ch->links)) != NULL && link->missed &&
+               g_get_monotonic_time() - link->blocked_since > MAX_WAIT)
+            give_up_waiting(link);
+    }
+    return session;
 }
 
 void session_step(TapLink *link, const ModelStep *step)
@@ -261,18 +328,19 @@ void session_step(TapLink *link, const ModelStep *step)
 
     if (!ch)
         return;
-    if (g_queue_peek_head(&ch->links) == link && g_queue_is_empty(&link->steps) && step->kind != MODEL_WAIT) {
+    if (g_queue_peek_head(&ch->links) == link && g_queue_is_empty(&link->steps)) {
         TapSession *s = ch->session;
 
-        run_step(link, step);
-        if (step->kind == MODEL_DONE || step->kind == MODEL_FINISH)
-            session_run(s);
-        return;
+        if (run_step(link, step)) {
+            if (step->kind == MODEL_DONE || step->kind == MODEL_FINISH)
+                session_run(s);
+            return;
+        }
+        set_blocked(link);
     }
     g_queue_push_tail(&link->steps, g_memdup2(step, sizeof *step));
-    if (step->kind == MODEL_WAIT)
-        channel_run(ch);
-    else if (link->blocked && link->steps.length > MAX_STEPS)
+    if (link->blocked &&
+        (link->steps.length > MAX_STEPS || (link->missed && g_get_monotonic_time() - link->blocked_since > MAX_WAIT)))
         give_up_waiting(link);
 }
 

@@ -50,5 +50,8 @@ void session_step(TapLink *link, const ModelStep *step);
 /* The server sent its last message on this link: the client reads the next one after the queued steps. */
 void session_link_finished(TapLink *link);
 
+/* Gives up waits for images that last too long; returns the session. Call it before reading the model. */
+TapSession *session_settle(TapSession *session);
+
 TapChannel *session_channel(TapSession *session, guint8 type, guint8 id);
 void session_free(TapSession *session);

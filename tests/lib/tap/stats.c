@@ -174,6 +174,8 @@ static void put_cache_counters(JsonBuilder *b, const TapCounters *c)
     put(b, "late", c->late);
     put(b, "resent", c->resent);
     put(b, "resent_bytes", c->resent_bytes);
+    put(b, "resent_plain", c->resent_plain);
+    put(b, "crossed", c->crossed);
     put(b, "resent_lost", c->resent_lost);
     put(b, "resent_lost_bytes", c->resent_lost_bytes);
     put(b, "evicted", c->evicted);
@@ -212,6 +214,8 @@ static void add_counters(TapCounters *sum, const TapCounters *c)
     sum->late += c->late;
     sum->resent += c->resent;
     sum->resent_bytes += c->resent_bytes;
+    sum->resent_plain += c->resent_plain;
+    sum->crossed += c->crossed;
     sum->resent_lost += c->resent_lost;
     sum->resent_lost_bytes += c->resent_lost_bytes;
     sum->evicted += c->evicted;
@@ -288,11 +292,15 @@ static void put_channel(JsonBuilder *b, TapChannel *ch)
     if (link && link->blocked) {
         const ModelStep *w = g_queue_peek_head(&link->steps);
 
-        open_object(b, "waits_for");
-        put(b, "type", w->type);
-        put(b, "id", w->channel);
-        put(b, "serial", w->id);
-        json_builder_end_object(b);
+        if (w->kind == MODEL_REF) {
+            put(b, "waits_for_image", w->id);
+        } else {
+            open_object(b, "waits_for");
+            put(b, "type", w->type);
+            put(b, "id", w->channel);
+            put(b, "serial", w->id);
+            json_builder_end_object(b);
+        }
     }
     json_builder_end_object(b);
 }
@@ -378,6 +386,8 @@ char *stats_json(Tap *tap)
 {
     g_autoptr(JsonBuilder) b = json_builder_new();
 
+    for (guint i = 0; i < tap->sessions->len; i++)
+        session_settle(tap->sessions->pdata[i]);
     open_object(b, NULL);
     put_string(b, "answer", "stats");
     put_totals(b, tap, "total", G_MAXUINT);
@@ -403,7 +413,7 @@ char *stats_cache_ids_json(Tap *tap)
     put_string(b, "answer", "cache-ids");
     open_array(b, "sessions");
     for (guint i = 0; i < tap->sessions->len; i++) {
-        TapSession *s = tap->sessions->pdata[i];
+        TapSession *s = session_settle(tap->sessions->pdata[i]);
         g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(guint64));
         GHashTableIter it;
         gpointer id;

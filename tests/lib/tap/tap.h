@@ -41,11 +41,13 @@ typedef struct TapCounters {
     TapImages images[256];                    /* by image type */
     guint64 malformed;
     /* The image cache of the client, as this channel used it: */
-    guint64 added, replaced; /* images with data, CACHE_ME or CACHE_REPLACE_ME */
-    guint64 hits;            /* FROM_CACHE of an image that the client holds */
-    guint64 missing;         /* FROM_CACHE of one that it does not hold: the channel stalls */
-    guint64 late; /* of those, brought by another channel afterwards: all is well, not in `missing` any more */
-    guint64 resent, resent_bytes;           /* data of an image that the client holds */
+    guint64 added, replaced;      /* images with data, CACHE_ME or CACHE_REPLACE_ME */
+    guint64 hits;                 /* FROM_CACHE of an image that the client holds */
+    guint64 missing;              /* FROM_CACHE of one that it does not hold: the channel stalls */
+    guint64 late;                 /* such ones that another channel brought afterwards; not in `missing` any more */
+    guint64 resent, resent_bytes; /* data of an image that the client holds */
+    guint64 resent_plain; /* of `resent`: without CACHE_ME. With several displays these may be read out of order */
+    guint64 crossed; /* such ones that another channel drops at once: read out of order; not in `resent` any more */
     guint64 resent_lost, resent_lost_bytes; /* data of an image that it held until the whole cache was cleared */
     guint64 evicted, unknown_evicted;       /* entries of INVAL_LIST */
     guint64 inval_all;
