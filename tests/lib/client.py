@@ -68,9 +68,9 @@ class Client(Peer):
         pairs = [c.split("=") for c in answer["channels"].split()]
         return dict(answer, channels=dict(pairs))
 
-    def migrated(self, timeout=30, since=0):
-        """Waits until the session's migration state is back at none."""
-        return self.wait_event("migration-state", timeout=timeout, since=since, state="none")
+    def wait_migrated(self, timeout=30):
+        """Waits until the session's migration state is back at none; once for each migration."""
+        return self.wait_event("migration-state", timeout=timeout, state="none")
 
     def key(self, code):
         return self.command("key", code)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A test program that is driven by lines: commands on its stdin, JSON objects on its stdout ("answer" or "event")."""
-import collections, json, os, queue, subprocess, threading, time
+import atexit, collections, json, os, queue, subprocess, threading, time, weakref
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -8,6 +8,16 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 def program(name):
     """Path of a built program; CARAVAN_BUILD chooses another build, for instance build/asan."""
     return os.path.join(TOP, os.environ.get("CARAVAN_BUILD", "build"), "obj", name)
+
+
+_live = weakref.WeakSet()
+
+
+@atexit.register
+def _kill_all():
+    for peer in list(_live):
+        if peer.alive():
+            peer.process.kill()
 
 
 class PeerError(Exception):
@@ -19,12 +29,13 @@ class Peer:
 
     def __init__(self, argv, log=None, env=None):
         self.name = os.path.basename(argv[0])
-        self.events = []
+        self.events = []  # not taken yet, oldest first
         self._answers = collections.defaultdict(collections.deque)
         self._lines = queue.Queue()
         self._log = open(log, "ab") if log else None
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self._log or subprocess.DEVNULL, env=dict(os.environ, **(env or {})))
+        _live.add(self)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -54,7 +65,7 @@ class Peer:
         return True
 
     def poll(self):
-        """Files what has come so far; returns all events."""
+        """Files what has come so far; returns all events that were not taken."""
         while True:
             try:
                 if not self._take(time.monotonic()):
@@ -80,17 +91,18 @@ class Peer:
             raise PeerError("%s: %s: %s" % (self.name, line, answer.get("error")))
         return answer
 
-    def wait_event(self, name, timeout=30, since=0, **fields):
-        """The first event (from index `since`) with this name and these fields."""
+    def wait_event(self, name, timeout=30, **fields):
+        """Takes the oldest event of that name (and with these fields) that was not taken yet."""
         deadline = time.monotonic() + timeout
-        at = since
+        seen = 0
         while True:
-            for e in self.events[at:]:
-                if e.get("event") == name and all(e.get(k.replace("_", "-"), e.get(k)) == v for k, v in fields.items()):
-                    return e
-            at = len(self.events)
+            for i in range(seen, len(self.events)):
+                event = self.events[i]
+                if event.get("event") == name and all(event.get(k) == v for k, v in fields.items()):
+                    return self.events.pop(i)
+            seen = len(self.events)
             if not self._take(deadline):
-                raise PeerError("%s: ended before event %s %s" % (self.name, name, fields))
+                raise PeerError("%s: ended before event %s %s" % (self.name, name, fields or ""))
 
     def alive(self):
         return self.process.poll() is None
