@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The headless client (gtk-client) as a Python object."""
+import time
+
+from peer import Peer, PeerError, program
+
+DISPLAY = 2
+
+
+class Client(Peer):
+    """Connects at once. `without` names main capabilities to drop, e.g. ["SEAMLESS_MIGRATE"]. Sizes are bytes."""
+
+    def __init__(self, port, host="127.0.0.1", password=None, cache_size=None, glz_window_size=None, audio=False,
+                 without=(), log=None, env=None):
+        argv = [program("tests/lib/gtk-client"), "--host", host, "--port", str(port)]
+        if password is not None:
+            argv += ["--password", password]
+        if cache_size:
+            argv += ["--cache-size", str(cache_size)]
+        if glz_window_size:
+            argv += ["--glz-window-size", str(glz_window_size)]
+        if audio:
+            argv.append("--audio")
+        caps = {"SPICE_MAIN_CAP_" + name: "0" for name in without}
+        super().__init__(argv, log=log, env=dict(caps, **(env or {})))
+
+    def wait_picture(self, display=0, timeout=30):
+        """Waits for a primary surface that is marked ready."""
+        return self.wait_event("mark", timeout=timeout, id=display, mark=True)
+
+    def sum(self, display=0):
+        """SHA-256 of the pixels: bytes R, G, B, top-down."""
+        return self.command("sum", display)["sha256"]
+
+    def wait_sum(self, wanted, display=0, timeout=30):
+        """Waits until the picture has this sum; False after the timeout."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                if self.sum(display) == wanted:
+                    return True
+            except PeerError:
+                if not self.alive():
+                    raise
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+
+    def wait_still(self, quiet=0.5, display=0, timeout=30):
+        """Waits until the picture has not changed for `quiet` seconds; returns its sum."""
+        deadline = time.monotonic() + timeout
+        last, since = None, time.monotonic()
+        while time.monotonic() < deadline:
+            now = self.sum(display)
+            if now != last:
+                last, since = now, time.monotonic()
+            elif time.monotonic() - since >= quiet:
+                return last
+            time.sleep(0.05)
+        raise PeerError("the picture does not come to rest")
+
+    def shot(self, path, display=0):
+        return self.command("shot", path, display)
+
+    def state(self):
+        """{"migration": nick, "channels": {"display:0": "opened", ...}}"""
+        answer = self.command("state")
+        pairs = [c.split("=") for c in answer["channels"].split()]
+        return dict(answer, channels=dict(pairs))
+
+    def wait_migrated(self, timeout=30):
+        """Waits until the session's migration state is back at none; once for each migration."""
+        return self.wait_event("migration-state", timeout=timeout, state="none")
+
+    def key(self, code):
+        return self.command("key", code)
+
+    def motion(self, dx, dy):
+        return self.command("motion", dx, dy)

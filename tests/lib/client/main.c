@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * gtk-client: a headless SPICE client for tests, the client library without a window.
+ *
+ *     gtk-client --host HOST --port PORT [--password P] [--cache-size BYTES] [--glz-window-size BYTES] [--audio]
+ * [--usb] gtk-client --uri spice://HOST:PORT
+ *
+ * Commands on stdin, a line each; answers and events on stdout, a JSON object a line:
+ *
+ *     shot FILE [ID]      PNG of the primary of display channel ID (default 0)
+ *     sum [ID]            width, height and SHA-256 of its pixels (R, G, B bytes, top-down)
+ *     state               connected channels, migration state
+ *     key CODE            press and release a PC/AT scan code
+ *     motion DX DY        relative motion of the mouse
+ *     quit
+ *
+ * Answers carry "answer", events "event". Exit code: 0 after quit or end of input, 1 if the main channel fails or ends,
+ * 2 for wrong arguments.
+ */
+#include "tests/lib/client/picture.h"
+#include "tests/lib/client/say.h"
+
+#include <spice-client.h>
+#include <spice/enums.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_DISPLAYS 256
+
+typedef struct Client {
+    GMainLoop *loop;
+    SpiceSession *session;
+    SpiceInputsChannel *inputs; /* not owned */
+    Picture pictures[MAX_DISPLAYS];
+    gboolean marked[MAX_DISPLAYS];
+    gboolean audio, usb;
+    gboolean quitting;
+    int code;
+} Client;
+
+static void channel_key(SpiceChannel *channel, int *type, int *id)
+{
+    g_object_get(channel, "channel-type", type, "channel-id", id, NULL);
+}
+
+static const char *enum_nick(GType type, int value)
+{
+    GEnumClass *klass = g_type_class_ref(type);
+    GEnumValue *v = g_enum_get_value(klass, value);
+    const char *nick = v ? v->value_nick : "unknown"; /* static in the type */
+
+    g_type_class_unref(klass);
+    return nick;
+}
+
+static int migration_state(Client *c)
+{
+    SpiceSessionMigration state = SPICE_SESSION_MIGRATION_NONE;
+
+    g_object_get(c->session, "migration-state", &state, NULL);
+    return (int)state;
+}
+
+static void fail(Client *c)
+{
+    if (!c->quitting) {
+        c->code = 1;
+        g_main_loop_quit(c->loop);
+    }
+}
+
+static void on_channel_event(SpiceChannel *channel, SpiceChannelEvent event, Client *c)
+{
+    int type, id;
+    const GError *error = spice_channel_get_error(channel);
+
+    channel_key(channel, &type, &id);
+    g_object_set_data(G_OBJECT(channel), "last-event",
+                      (gpointer)(guintptr)enum_nick(SPICE_TYPE_CHANNEL_EVENT, (int)event));
+    say("event", "channel", "type", 'i', type, "id", 'i', id, "what", 's',
+        enum_nick(SPICE_TYPE_CHANNEL_EVENT, (int)event), "migration", 's',
+        enum_nick(SPICE_TYPE_SESSION_MIGRATION, migration_state(c)), "error", 's', error ? error->message : NULL, NULL);
+    if (type != SPICE_CHANNEL_MAIN)
+        return;
+    if (event >= SPICE_CHANNEL_ERROR_CONNECT ||
+        (event == SPICE_CHANNEL_CLOSED && migration_state(c) == SPICE_SESSION_MIGRATION_NONE))
+        fail(c);
+}
+
+static void on_primary_create(SpiceChannel *channel, int format, int width, int height, int stride, int shmid,
+                              gpointer pixels, Client *c)
+{
+    int type, id;
+
+    channel_key(channel, &type, &id);
+    c->pictures[id & 255] = (Picture){format, width, height, stride, pixels};
+    say("event", "primary-create", "id", 'i', id, "width", 'i', width, "height", 'i', height, "format", 'i', format,
+        NULL);
+}
+
+static void on_primary_destroy(SpiceChannel *channel, Client *c)
+{
+    int type, id;
+
+    channel_key(channel, &type, &id);
+    c->pictures[id & 255] = (Picture){0};
+    c->marked[id & 255] = FALSE;
+    say("event", "primary-destroy", "id", 'i', id, NULL);
+}
+
+static void on_mark(SpiceChannel *channel, int mark, Client *c)
+{
+    int type, id;
+
+    channel_key(channel, &type, &id);
+    c->marked[id & 255] = mark != 0;
+    say("event", "mark", "id", 'i', id, "mark", 'b', mark != 0, NULL);
+}
+
+static void on_agent_update(SpiceMainChannel *channel, Client *c)
+{
+    gboolean connected = FALSE;
+
+    g_object_get(channel, "agent-connected", &connected, NULL);
+    say("event", "agent", "connected", 'b', connected, NULL);
+}
+
+static void on_migration_started(SpiceMainChannel *channel, GObject *session, Client *c)
+{
+    say("event", "migration-started", NULL);
+}
+
+static void on_migration_state(SpiceSession *session, GParamSpec *spec, Client *c)
+{
+    say("event", "migration-state", "state", 's', enum_nick(SPICE_TYPE_SESSION_MIGRATION, migration_state(c)), NULL);
+}
+
+static void on_channel_new(SpiceSession *session, SpiceChannel *channel, Client *c)
+{
+    int type, id;
+
+    channel_key(channel, &type, &id);
+    say("event", "channel-new", "type", 'i', type, "id", 'i', id, NULL);
+    g_signal_connect(channel, "channel-event", G_CALLBACK(on_channel_event), c);
+    if (type == SPICE_CHANNEL_DISPLAY) {
+        g_signal_connect(channel, "display-primary-create", G_CALLBACK(on_primary_create), c);
+        g_signal_connect(channel, "display-primary-destroy", G_CALLBACK(on_primary_destroy), c);
+        g_signal_connect(channel, "display-mark", G_CALLBACK(on_mark), c);
+    } else if (type == SPICE_CHANNEL_MAIN) {
+        g_signal_connect(channel, "main-agent-update", G_CALLBACK(on_agent_update), c);
+        g_signal_connect(channel, "migration-started", G_CALLBACK(on_migration_started), c);
+        return; /* the session connects it */
+    } else if (type == SPICE_CHANNEL_INPUTS) {
+        c->inputs = SPICE_INPUTS_CHANNEL(channel);
+    } else if (((type == SPICE_CHANNEL_PLAYBACK || type == SPICE_CHANNEL_RECORD) && !c->audio) ||
+               (type == SPICE_CHANNEL_USBREDIR && !c->usb)) {
+        return;
+    }
+    spice_channel_connect(channel);
+}
+
+static void on_channel_destroy(SpiceSession *session, SpiceChannel *channel, Client *c)
+{
+    int type, id;
+
+    channel_key(channel, &type, &id);
+    if (type == SPICE_CHANNEL_INPUTS && SPICE_INPUTS_CHANNEL(channel) == c->inputs)
+        c->inputs = NULL;
+    if (type == SPICE_CHANNEL_DISPLAY)
+        c->pictures[id & 255] = (Picture){0};
+    say("event", "channel-destroy", "type", 'i', type, "id", 'i', id, NULL);
+}
+
+static void on_disconnected(SpiceSession *session, Client *c)
+{
+    say("event", "disconnected", NULL);
+    fail(c);
+}
+
+static void answer_state(Client *c)
+{
+    GList *channels = spice_session_get_channels(c->session);
+    g_autoptr(GString) list = g_string_new(NULL);
+    int mode = 0;
+
+    for (GList *l = channels; l; l = l->next) {
+        int type, id;
+        const char *last = g_object_get_data(l->data, "last-event");
+
+        channel_key(l->data, &type, &id);
+        g_string_append_printf(list, "%s%s:%d=%s", list->len ? " " : "", spice_channel_type_to_string(type), id,
+                               last ? last : "new");
+        if (type == SPICE_CHANNEL_MAIN)
+            g_object_get(l->data, "mouse-mode", &mode, NULL);
+    }
+    g_list_free(channels);
+    say("answer", "state", "migration", 's', enum_nick(SPICE_TYPE_SESSION_MIGRATION, migration_state(c)), "channels",
+        's', list->str, "mouse-mode", 'i', mode, NULL);
+}
+
+static void answer_sum(Client *c, int id)
+{
+    const Picture *p = &c->pictures[id & 255];
+    g_autofree char *sum = picture_sum(p);
+
+    say("answer", "sum", "ok", 'b', sum != NULL, "id", 'i', id, "width", 'i', p->width, "height", 'i', p->height,
+        "marked", 'b', c->marked[id & 255], "sha256", 's', sum, NULL);
+}
+
+static void answer_shot(Client *c, const char *path, int id)
+{
+    const Picture *p = &c->pictures[id & 255];
+    g_autoptr(GError) error = NULL;
+    gboolean ok = picture_write_png(p, path, &error);
+
+    say("answer", "shot", "ok", 'b', ok, "id", 'i', id, "width", 'i', p->width, "height", 'i', p->height, "file", 's',
+        path, "error", 's', ok ? NULL : error->message, NULL);
+}
+
+static void run_command(Client *c, char *line)
+{
+    g_auto(GStrv) w = g_strsplit_set(g_strstrip(line), " \t", -1);
+    guint n = g_strv_length(w);
+
+    if (n == 0 || !*w[0])
+        return;
+    if (!strcmp(w[0], "shot") && n >= 2) {
+        answer_shot(c, w[1], n > 2 ? atoi(w[2]) : 0);
+    } else if (!strcmp(w[0], "sum")) {
+        answer_sum(c, n > 1 ? atoi(w[1]) : 0);
+    } else if (!strcmp(w[0], "state")) {
+        answer_state(c);
+    } else if (!strcmp(w[0], "key") && n == 2) {
+        if (c->inputs) {
+            spice_inputs_channel_key_press(c->inputs, (guint)strtoul(w[1], NULL, 0));
+            spice_inputs_channel_key_release(c->inputs, (guint)strtoul(w[1], NULL, 0));
+        }
+        say("answer", "key", "ok", 'b', c->inputs != NULL, NULL);
+    } else if (!strcmp(w[0], "motion") && n == 3) {
+        if (c->inputs)
+            spice_inputs_channel_motion(c->inputs, atoi(w[1]), atoi(w[2]), 0);
+        say("answer", "motion", "ok", 'b', c->inputs != NULL, NULL);
+    } else if (!strcmp(w[0], "quit")) {
+        c->quitting = TRUE;
+        g_main_loop_quit(c->loop);
+        say("answer", "quit", "ok", 'b', TRUE, NULL);
+    } else {
+        say("answer", w[0], "ok", 'b', FALSE, "error", 's', "unknown command or wrong arguments", NULL);
+    }
+}
+
+static gboolean on_stdin(GIOChannel *io, GIOCondition condition, gpointer data)
+{
+    Client *c = data;
+    g_autofree char *line = NULL;
+
+    if (g_io_channel_read_line(io, &line, NULL, NULL, NULL) != G_IO_STATUS_NORMAL) {
+        c->quitting = TRUE;
+        g_main_loop_quit(c->loop);
+        return G_SOURCE_REMOVE;
+    }
+    run_command(c, line);
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean parse_options(Client *c, int argc, char **argv)
+{
+    g_autofree char *uri = NULL, *host = NULL, *port = NULL, *password = NULL;
+    int cache_size = 0, window = 0;
+    GOptionEntry entries[] = {
+        {"uri", 0, 0, G_OPTION_ARG_STRING, &uri, "spice://HOST:PORT", NULL},
+        {"host", 0, 0, G_OPTION_ARG_STRING, &host, "host name", NULL},
+        {"port", 0, 0, G_OPTION_ARG_STRING, &port, "plain port", NULL},
+        {"password", 0, 0, G_OPTION_ARG_STRING, &password, "ticket", NULL},
+        {"cache-size", 0, 0, G_OPTION_ARG_INT, &cache_size, "image cache, bytes (4 a pixel)", NULL},
+        {"glz-window-size", 0, 0, G_OPTION_ARG_INT, &window, "GLZ window, bytes", NULL},
+        {"audio", 0, 0, G_OPTION_ARG_NONE, &c->audio, "connect playback and record", NULL},
+        {"usb", 0, 0, G_OPTION_ARG_NONE, &c->usb, "connect usbredir", NULL},
+        {NULL, 0, 0, 0, NULL, NULL, NULL},
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    g_autoptr(GError) error = NULL;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, &argc, &argv, &error) || argc != 1 || (!uri && !port)) {
+        g_printerr("gtk-client: %s\n", error ? error->message : "give --uri, or --host and --port");
+        return FALSE;
+    }
+    g_object_set(c->session, "enable-audio", c->audio, "enable-usbredir", c->usb, "enable-smartcard", FALSE, NULL);
+    if (uri)
+        g_object_set(c->session, "uri", uri, NULL);
+    else
+        g_object_set(c->session, "host", host ? host : "127.0.0.1", "port", port, NULL);
+    if (password)
+        g_object_set(c->session, "password", password, NULL);
+    if (cache_size)
+        g_object_set(c->session, "cache-size", cache_size, NULL);
+    if (window)
+        g_object_set(c->session, "glz-window-size", window, NULL);
+    return TRUE;
+}
+
+int main(int argc, char **argv)
+{
+    Client *c = g_new0(Client, 1);
+    GIOChannel *io;
+    int code;
+
+    c->session = spice_session_new();
+    if (!parse_options(c, argc, argv))
+        return 2;
+    c->loop = g_main_loop_new(NULL, FALSE);
+    g_signal_connect(c->session, "channel-new", G_CALLBACK(on_channel_new), c);
+    g_signal_connect(c->session, "channel-destroy", G_CALLBACK(on_channel_destroy), c);
+    g_signal_connect(c->session, "disconnected", G_CALLBACK(on_disconnected), c);
+    g_signal_connect(c->session, "notify::migration-state", G_CALLBACK(on_migration_state), c);
+    io = g_io_channel_unix_new(STDIN_FILENO);
+    g_io_add_watch(io, G_IO_IN | G_IO_HUP, on_stdin, c);
+    if (!spice_session_connect(c->session)) {
+        say("event", "failed", "error", 's', "cannot connect", NULL);
+        return 1;
+    }
+    g_main_loop_run(c->loop);
+    c->quitting = TRUE;
+    spice_session_disconnect(c->session);
+    while (g_main_context_iteration(NULL, FALSE))
+        ;
+    code = c->code;
+    g_object_unref(c->session);
+    g_io_channel_unref(io);
+    g_main_loop_unref(c->loop);
+    g_free(c);
+    return code;
+}
