@@ -562,6 +562,93 @@ static void test_random(void)
     g_assert_cmpuint(reverted, >, 0);
 }
 
+/* All drawables of a round, oldest first, and which of their pixels are alive by the definition (see tree-hide.c). */
+typedef struct History {
+    DrawOp *op;
+    Drawable *drawable;
+    bool live[HEIGHT][WIDTH];
+} History;
+
+static bool op_covers(const DrawOp *op, int x, int y)
+{
+    return x >= op->box.left && x < op->box.right && y >= op->box.top && y < op->box.bottom && in_clip(op, x, y);
+}
+
+static bool pixel_live(const History *history, unsigned n, unsigned e, int x, int y)
+{
+    if (!op_covers(history[e].op, x, y))
+        return false;
+    for (unsigned i = e + 1; i < n; i++) {
+        const DrawOp *op = history[i].op;
+
+        /* an opaque COPY_BITS first reads, then covers */
+        if (op->type == QXL_COPY_BITS) {
+            int dx = x - op->u.copy_bits.src_pos.x + op->box.left, dy = y - op->u.copy_bits.src_pos.y + op->box.top;
+
+            if (dx >= 0 && dy >= 0 && dx < WIDTH && dy < HEIGHT && history[i].live[dy][dx])
+                return true;
+        }
+        if (op->effect == QXL_EFFECT_OPAQUE && op_covers(op, x, y))
+            return false;
+    }
+    return true;
+}
+
+static void assert_history(History *history, unsigned n)
+{
+    for (unsigned e = n; e-- > 0;) {
+        Drawable *drawable = history[e].drawable;
+        bool any = false;
+
+        for (int y = 0; y < HEIGHT; y++)
+            for (int x = 0; x < WIDTH; x++) {
+                bool live = history[e].live[y][x] = pixel_live(history, n, e, x, y);
+
+                any = any || live;
+                g_assert_cmpint(live, ==,
+                                drawable && pixman_region32_contains_point(&drawable->visible, x, y, NULL) != 0);
+            }
+        g_assert_cmpint(any, ==, drawable && drawable->pending);
+    }
+}
+
+/* Exactly the dead are dropped, not only some of them. */
+static void test_exact(void)
+{
+    unsigned rounds = g_test_slow() ? 3000 : 150;
+
+    for (unsigned round = 0; round < rounds; round++) {
+        GRand *rand = g_rand_new_with_seed(round);
+        World *world = world_new();
+        History *history = g_new0(History, 30);
+        unsigned n = 0;
+
+        while (n < 30) {
+            DrawOp *op = random_op(rand, 1000);
+
+            op->surface_id = 0;
+            if (op->type == QXL_DRAW_COPY || op->effect > QXL_EFFECT_OPAQUE) {
+                draw_op_unref(op);
+                continue;
+            }
+            history[n].op = draw_op_ref(op);
+            history[n].drawable = world_add(world, op);
+            if (history[n].drawable)
+                drawable_ref(history[n].drawable);
+            n++;
+            assert_history(history, n);
+        }
+        for (unsigned i = 0; i < n; i++) {
+            draw_op_unref(history[i].op);
+            if (history[i].drawable)
+                drawable_unref(history[i].drawable);
+        }
+        g_free(history);
+        world_finish(world);
+        g_rand_free(rand);
+    }
+}
+
 /* Many small rectangles, as a terminal or a video draws them. */
 static void test_speed(void)
 {
@@ -597,6 +684,7 @@ int main(int argc, char **argv)
     g_test_add_func("/draw-tree/nothing", test_nothing);
     g_test_add_func("/draw-tree/limits", test_limits);
     g_test_add_func("/draw-tree/random", test_random);
+    g_test_add_func("/draw-tree/exact", test_exact);
     g_test_add_func("/draw-tree/speed", test_speed);
     return g_test_run();
 }
