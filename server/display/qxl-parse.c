@@ -161,7 +161,8 @@ MonitorsConfig *qxl_parse_monitors(const MemSlots *slots, uint32_t group, QXLPHY
         return NULL;
     config = g_malloc0(sizeof(MonitorsConfig) + size);
     config->count = guest.count;
-    config->max_allowed = guest.max_allowed;
+    /* 0 = the driver knows no limit; a client would take it for 1. */
+    config->max_allowed = guest.max_allowed ? MIN(guest.max_allowed, max_allowed) : max_allowed;
     guest_copy(config->heads, heads, size);
     return config;
 }

@@ -87,7 +87,8 @@ typedef struct CursorCommand {
 bool qxl_parse_cursor(const MemSlots *slots, const QXLCommandExt *command, CursorCommand *out,
                       QXLReleaseInfoExt *release, GError **error);
 
-/* Monitors config in guest memory. heads: at most max_allowed of them (1..256). NULL if count is 0 or too large. */
+/* Monitors config in guest memory. max_allowed (1..256) is the device's limit of heads; in the result it is the smaller
+ * of that and the driver's. NULL if count is 0 or above the device's limit. Free with g_free(). */
 typedef struct MonitorsConfig {
     uint16_t count;
     uint16_t max_allowed;
