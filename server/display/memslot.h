@@ -16,8 +16,8 @@ typedef struct MemSlots MemSlots;
 typedef enum MemSlotError { MEMSLOT_ERROR_SLOT, MEMSLOT_ERROR_RANGE } MemSlotError;
 GQuark memslot_error_quark(void);
 
-/* Counts and bit widths as in QXLDevInitInfo; absurd ones (more than 64 address bits, more than 65536 slots in all) give
- * NULL and an error. */
+/* Counts and bit widths as in QXLDevInitInfo; absurd ones (more than 64 address bits, more than 65536 slots in all)
+ * give NULL and an error. */
 MemSlots *memslots_new(const QXLDevInitInfo *info, GError **error);
 void memslots_free(MemSlots *slots);
 
@@ -27,6 +27,10 @@ void memslots_reset(MemSlots *slots);
 
 /* Host address of `size` bytes at `address`, or NULL and an error if any of them lies outside the slot. size > 0. */
 void *memslots_get(const MemSlots *slots, uint32_t group, QXLPHYSICAL address, uint64_t size, GError **error);
-/* The same for memory that must lie in the slot to which `container` belongs (an address that was translated before). */
+/* The same for memory that must lie in the slot to which `container` belongs (an address that was translated before).
+ */
 void *memslots_get_same(const MemSlots *slots, uint32_t group, QXLPHYSICAL container, QXLPHYSICAL address,
                         uint64_t size, GError **error);
+/* How many bytes of the slot lie before `address`, and from it on (at least 1). */
+bool memslots_get_room(const MemSlots *slots, uint32_t group, QXLPHYSICAL address, uint64_t *before, uint64_t *after,
+                       GError **error);

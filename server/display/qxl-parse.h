@@ -2,13 +2,13 @@
 /*
  * Reads QXL commands out of guest memory: the only code that touches it, apart from the canvases of surfaces.
  *
- * Every field is read once, into host memory, and validated there; pixels, clip lists and cursor shapes are copied (rows
- * packed), so that nothing that is returned refers to guest memory, with the one exception of a surface's own pixels.
- * The guest may change its memory at any time; that can only change what is drawn.
+ * Every field is read once, into host memory, and validated there; pixels, clip lists and cursor shapes are copied
+ * (rows packed), so that nothing that is returned refers to guest memory, with the one exception of a surface's own
+ * pixels. The guest may change its memory at any time; that can only change what is drawn.
  *
- * All functions: worker thread; false or NULL with an error if the command is to be dropped. `release` is filled as soon
- * as the command's own structure could be mapped (release->info != NULL), also when the command is then refused: the
- * caller hands it back to the host exactly once. It is left with info == NULL if not even that was possible.
+ * All functions: worker thread; false or NULL with an error if the command is to be dropped. `release` is filled as
+ * soon as the command's own structure could be mapped (release->info != NULL), also when the command is then refused:
+ * the caller hands it back to the host exactly once. It is left with info == NULL if not even that was possible.
  */
 #pragma once
 
@@ -16,12 +16,22 @@
 #include "server/display/memslot.h"
 
 #define QXL_PARSE_ERROR (qxl_parse_error_quark())
-typedef enum QxlParseError { QXL_PARSE_ERROR_INVALID, QXL_PARSE_ERROR_UNSUPPORTED } QxlParseError;
+typedef enum QxlParseError {
+    QXL_PARSE_ERROR_INVALID,     /* worth a warning */
+    QXL_PARSE_ERROR_UNSUPPORTED, /* legal, but not implemented yet */
+    QXL_PARSE_ERROR_EMPTY,       /* legal, and draws nothing: drop it silently */
+} QxlParseError;
 GQuark qxl_parse_error_quark(void);
 
 /* QXL_CMD_DRAW, native or (command flag QXL_COMMAND_FLAG_COMPAT) compat form. Surfaces are not looked up: the caller
- * checks that they exist and contain the box. Every surface that an image refers to, other than the destination, is in
- * deps[] of the result. */
+ * checks that they exist and contain the box (its right and bottom; it is not empty and not negative). Every surface
+ * that an image refers to, other than the destination, is in deps[] of the result. Errors are in QXL_PARSE_ERROR or in
+ * MEMSLOT_ERROR.
+ *
+ * What is guaranteed beyond the types: enumerations have known values; sources of bitmaps and of self_bitmap contain
+ * src_area; indices of indexed bitmaps are below palette->n; bitmaps that are not masks are never 1BIT_LE or 4BIT_LE;
+ * rop3 depends on all three operands (the others became simpler operations). What depends on a surface's format or size
+ * is not checked. */
 DrawOp *qxl_parse_drawable(const MemSlots *slots, const QXLCommandExt *command, QXLReleaseInfoExt *release,
                            GError **error);
 
@@ -67,9 +77,9 @@ CursorShape *cursor_shape_ref(CursorShape *shape);
 void cursor_shape_unref(CursorShape *shape); /* NULL is allowed */
 
 typedef struct CursorCommand {
-    uint8_t type; /* QXL_CURSOR_SET, _MOVE, _HIDE, _TRAIL */
-    int16_t x, y; /* SET, MOVE */
-    bool visible; /* SET */
+    uint8_t type;       /* QXL_CURSOR_SET, _MOVE, _HIDE, _TRAIL */
+    int16_t x, y;       /* SET, MOVE */
+    bool visible;       /* SET */
     CursorShape *shape; /* SET: owned by the caller */
     uint16_t trail_length, trail_frequency;
 } CursorCommand;
@@ -77,7 +87,8 @@ typedef struct CursorCommand {
 bool qxl_parse_cursor(const MemSlots *slots, const QXLCommandExt *command, CursorCommand *out,
                       QXLReleaseInfoExt *release, GError **error);
 
-/* Monitors config in guest memory. heads: at most max_allowed of them (1..256). NULL if count is 0 or too large. */
+/* Monitors config in guest memory. max_allowed (1..256) is the device's limit of heads; in the result it is the smaller
+ * of that and the driver's. NULL if count is 0 or above the device's limit. Free with g_free(). */
 typedef struct MonitorsConfig {
     uint16_t count;
     uint16_t max_allowed;

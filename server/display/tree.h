@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * DrawTree: the drawables of one display channel that are not rendered yet, and the dropping of what is hidden.
+ * DrawTree: the pending drawables of all surfaces of one display channel, and the dropping of what is hidden.
  *
- * A drawable has two independent fates: it is rendered on the server's surface, lazily, when somebody needs the pixels;
- * and it is sent to each client when its turn comes. A drawable that is completely covered by newer opaque ones before
- * it was rendered needs neither: it is dropped. Worker thread only.
+ * A drawable is *pending* from draw_tree_add() until it is rendered, dropped or discarded. Independently of that,
+ * clients' pipes may hold it (by drawable_ref()). The two ways of leaving the tree differ in what they mean for the
+ * pipes:
  *
- * The tree does not know surfaces or clients; its owner tells it about both through DrawTreeOps.
+ *   rendered  the server's canvas has it now; pipes keep it, since no client has seen it by that.
+ *   dropped   newer opaque drawables cover every pixel of it, and nothing needs them: it is to be removed from every
+ * pipe where it still waits, and is never rendered. Clients that already got it are fine.
+ *
+ * Pending drawables of a surface are rendered oldest first, and only when somebody asks for pixels, or when there are
+ * too many of them. Drawables are rendered and sent whole: regions are for the bookkeeping only.
+ *
+ * Worker thread only. Callbacks must not call the tree; they may use drawable_ref() and drawable_unref().
  */
 #pragma once
 
@@ -14,47 +21,83 @@
 
 #include <pixman.h>
 
-typedef struct DrawTree DrawTree;
+/* Limits; beyond them the oldest are rendered. */
+#define DRAW_TREE_MAX_PER_SURFACE 256
+#define DRAW_TREE_MAX 1000
+#define DRAW_TREE_MAX_BYTES (64 << 20) /* pixels of their images */
 
-typedef struct Drawable {
-    DrawOp *op;               /* a reference */
-    void *owner_data;         /* the owner's: where it is queued. Starts as NULL */
-    pixman_region32_t visible; /* R: what newer drawables have not covered yet */
-    pixman_region32_t hold;   /* COPY_BITS: covered pixels that it still needs as its source */
-    pixman_region32_t source; /* COPY_BITS: S, the source pixels that are still needed */
-    /* private to the tree */
-    GList by_surface; /* place among the pending drawables of its destination, oldest first */
-    GList by_age;     /* place among all pending drawables, oldest first */
-    size_t bytes;     /* of image data */
-} Drawable;
+typedef struct DrawTree DrawTree;
+typedef struct Drawable Drawable;
+typedef struct DrawTreeSurface DrawTreeSurface;
 
 typedef struct DrawTreeOps {
-    /* Perform the operation on the server's canvas. The tree has rendered before whatever it depends on. */
-    void (*render)(const DrawOp *op, void *opaque);
-    /* The drawable is hidden: nobody needs it any more; take it out of all queues. */
+    /* Draws it on the server's canvas. What it reads was rendered before. */
+    void (*render)(Drawable *drawable, void *opaque);
+    /* It is hidden, or its surface is gone: to be removed from all pipes. */
     void (*dropped)(Drawable *drawable, void *opaque);
-    /* The drawable leaves the tree and is freed after this call (rendered or dropped): forget the pointer. */
-    void (*gone)(Drawable *drawable, void *opaque);
+    /* `undo` draws the same as `old` again, and so undoes it. Both will not be rendered. Clients that got `old` must
+     * get `undo`; from the pipes of all others `old` is to be removed. NULL: such pairs are treated like any other
+     * drawables. */
+    void (*reverted)(Drawable *old, Drawable *undo, void *opaque);
+    /* The last reference is gone: frees owner_data, returns the guest's resources. The op is released after it. May be
+     * NULL. */
+    void (*free)(Drawable *drawable, void *opaque);
 } DrawTreeOps;
 
+typedef struct DrawableReader {
+    Drawable *drawable;
+    DrawTreeSurface *surface; /* the surface that it reads, NULL if this entry is not linked */
+    struct DrawableReader *prev, *next;
+} DrawableReader;
+
+struct Drawable {
+    DrawOp *op;       /* owned */
+    void *owner_data; /* the owner's: its pipe items, the command's release information */
+    uint64_t serial;  /* age: grows with each drawable of the tree */
+    bool pending;
+
+    /* The rest is the tree's. */
+    unsigned refs;
+    const DrawTreeOps *ops;
+    void *opaque;
+    uint64_t bytes;
+    pixman_region32_t visible; /* pixels that are not dead: what it draws and nothing newer covers, or what is read */
+    pixman_region32_t hold;    /* COPY_BITS: covered pixels of its source that older ones must still paint for it */
+    DrawTreeSurface *surface;
+    Drawable *newer, *older;         /* pending ones of the surface */
+    Drawable *newer_all, *older_all; /* pending ones of the tree */
+    DrawableReader readers[DRAW_OP_MAX_DEPS];
+};
+
+Drawable *drawable_ref(Drawable *drawable);
+void drawable_unref(Drawable *drawable);
+
+/* `ops` must outlive the tree and all its drawables. */
 DrawTree *draw_tree_new(const DrawTreeOps *ops, void *opaque);
-void draw_tree_free(DrawTree *tree); /* what is pending goes without being rendered or dropped */
+/* Pending drawables are let go, neither rendered nor reported as dropped. */
+void draw_tree_free(DrawTree *tree);
 
 /*
- * Adds an operation as the newest one. Before that, pending drawables of other surfaces that read its destination are
- * rendered; then it hides what it covers. Gives the pending drawable, or NULL if the operation itself is not needed
- * (region empty, or a duplicate that its effect says to drop). Its surfaces exist and contain its box.
- * May render the oldest pending drawables to stay within the limits (per surface, in all, bytes of images).
+ * Adds the newest drawable; its box lies in the surface, the surfaces it reads exist. Takes a reference of `op`.
+ * Renders the pending drawables of other surfaces that read op's surface, drops what becomes hidden, and keeps the
+ * limits.
+ *
+ * The result belongs to the tree while it is pending: who queues it takes a reference. NULL if there is nothing to be
+ * queued or rendered: it draws nothing, repeats what is there (NOP_ON_DUP), or was handed to reverted().
  */
 Drawable *draw_tree_add(DrawTree *tree, DrawOp *op);
 
-/* Renders the pending drawables of the surface, oldest first, up to and including the newest that touches `area`. */
+/* Renders what has an effect on `area` of the surface: everything up to the newest pending drawable that touches it. */
 void draw_tree_render_area(DrawTree *tree, uint32_t surface_id, const Rect *area);
 void draw_tree_render_surface(DrawTree *tree, uint32_t surface_id);
-/* Renders the pending drawables of other surfaces that read this one. */
+/* Renders all pending drawables of other surfaces that read this one. */
 void draw_tree_render_readers(DrawTree *tree, uint32_t surface_id);
 void draw_tree_render_all(DrawTree *tree);
-/* The surface is being destroyed: its own pending drawables are dropped (its readers were rendered before). */
+/* Renders the `n` oldest ones (the guest has run out of memory). Gives how many there were. */
+unsigned draw_tree_render_oldest(DrawTree *tree, unsigned n);
+/* The surface is being destroyed: its readers are rendered, its own pending drawables are dropped. */
 void draw_tree_discard_surface(DrawTree *tree, uint32_t surface_id);
 
-unsigned draw_tree_pending(const DrawTree *tree);
+/* Pending drawables of the surface, and in all. */
+unsigned draw_tree_count(const DrawTree *tree, uint32_t surface_id);
+unsigned draw_tree_count_all(const DrawTree *tree);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server/display/qxl-parse-private.h"
+
+#include <stddef.h>
+
+CursorShape *cursor_shape_ref(CursorShape *shape)
+{
+    g_atomic_ref_count_inc(&shape->refs);
+    return shape;
+}
+
+void cursor_shape_unref(CursorShape *shape)
+{
+    if (!shape || !g_atomic_ref_count_dec(&shape->refs))
+        return;
+    g_bytes_unref(shape->data);
+    g_free(shape);
+}
+
+/* The first `limit` bytes of a chunk list, or all if there are less. */
+static GBytes *read_limited_chunks(GuestReader *reader, QXLPHYSICAL first, uint32_t limit, GError **error)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    ChunkWalk walk = {.next = first};
+    const uint8_t *data;
+    uint32_t n;
+
+    while (bytes->len < limit) {
+        if (!chunk_walk_next(reader, &walk, &data, &n, error))
+            return NULL;
+        if (!data)
+            break;
+        n = MIN(n, limit - bytes->len);
+        if (!guest_check_size(reader, first, (uint64_t)bytes->len + n, error) || !guest_charge(reader, n, error))
+            return NULL;
+        g_byte_array_append(bytes, data, n);
+    }
+    return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
+}
+
+static CursorShape *read_shape(GuestReader *reader, QXLPHYSICAL address, GError **error)
+{
+    QXLCursor guest;
+    GBytes *data;
+    CursorShape *shape;
+
+    if (!guest_read(reader, address, &guest, sizeof(guest), error))
+        return NULL;
+    if (guest.header.type >= SPICE_CURSOR_TYPE_ENUM_END) {
+        g_set_error(error, QXL_PARSE_ERROR, QXL_PARSE_ERROR_INVALID, "unknown cursor shape type %u", guest.header.type);
+        return NULL;
+    }
+    data = read_limited_chunks(reader, address + offsetof(QXLCursor, chunk), guest.data_size, error);
+    if (!data)
+        return NULL;
+    shape = g_new0(CursorShape, 1);
+    g_atomic_ref_count_init(&shape->refs);
+    shape->unique = guest.header.unique;
+    shape->type = (uint8_t)guest.header.type;
+    shape->width = guest.header.width;
+    shape->height = guest.header.height;
+    shape->hot_x = guest.header.hot_spot_x;
+    shape->hot_y = guest.header.hot_spot_y;
+    shape->data = data;
+    return shape;
+}
+
+bool qxl_parse_cursor(const MemSlots *slots, const QXLCommandExt *command, CursorCommand *out,
+                      QXLReleaseInfoExt *release, GError **error)
+{
+    GuestReader reader = guest_reader(slots, command->group_id);
+    QXLCursorCmd guest;
+
+    *out = (CursorCommand){0};
+    if (!guest_read_command(&reader, command, &guest, sizeof(guest), release, error))
+        return false;
+    out->type = guest.type;
+    switch (guest.type) {
+    case QXL_CURSOR_SET:
+        out->x = guest.u.set.position.x;
+        out->y = guest.u.set.position.y;
+        out->visible = guest.u.set.visible != 0;
+        out->shape = read_shape(&reader, guest.u.set.shape, error);
+        return out->shape != NULL;
+    case QXL_CURSOR_MOVE:
+        out->x = guest.u.position.x;
+        out->y = guest.u.position.y;
+        return true;
+    case QXL_CURSOR_HIDE:
+        return true;
+    case QXL_CURSOR_TRAIL:
+        out->trail_length = guest.u.trail.length;
+        out->trail_frequency = guest.u.trail.frequency;
+        return true;
+    default:
+        g_set_error(error, QXL_PARSE_ERROR, QXL_PARSE_ERROR_INVALID, "unknown cursor command %u", guest.type);
+        return false;
+    }
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A pixel of a pending drawable is dead when a newer opaque drawable covers it, and no COPY_BITS between the two reads
+ * it into a pixel that is itself alive. `visible` holds the live pixels of each drawable. For a COPY_BITS, the source
+ * of its live pixels (visible, moved) must be painted by older ones: pixels of it that are covered by newer drawables
+ * are put on `hold`, and hide nothing that is older until the copied pixels die.
+ */
+#include "server/display/tree-hide.h"
+
+/* From a COPY_BITS' pixels to their source. */
+static Point copy_shift(const DrawOp *op)
+{
+    return (Point){op->u.copy_bits.src_pos.x - op->box.left, op->u.copy_bits.src_pos.y - op->box.top};
+}
+
+static void copy_source(const Drawable *copy, pixman_region32_t *source)
+{
+    Point shift = copy_shift(copy->op);
+
+    pixman_region32_init(source);
+    pixman_region32_copy(source, &copy->visible);
+    pixman_region32_translate(source, shift.x, shift.y);
+}
+
+static bool boxes_touch(const pixman_box32_t *a, const pixman_box32_t *b)
+{
+    return a->x1 < b->x2 && b->x1 < a->x2 && a->y1 < b->y2 && b->y1 < a->y2;
+}
+
+/* Most drawables are far from each other: this is cheaper than any operation on regions. */
+static bool regions_near(pixman_region32_t *a, pixman_region32_t *b)
+{
+    return boxes_touch(pixman_region32_extents(a), pixman_region32_extents(b));
+}
+
+static bool source_near(Drawable *copy, pixman_region32_t *region)
+{
+    const pixman_box32_t *e = pixman_region32_extents(&copy->visible);
+    Point shift = copy_shift(copy->op);
+    pixman_box32_t box = {e->x1 + shift.x, e->y1 + shift.y, e->x2 + shift.x, e->y2 + shift.y};
+
+    return boxes_touch(&box, pixman_region32_extents(region));
+}
+
+/* What of `region` the copy needs goes to its hold. */
+static void copy_protect(Drawable *copy, pixman_region32_t *region)
+{
+    pixman_region32_t source;
+
+    if (!source_near(copy, region))
+        return;
+    copy_source(copy, &source);
+    pixman_region32_intersect(&source, &source, region);
+    pixman_region32_union(&copy->hold, &copy->hold, &source);
+    pixman_region32_subtract(region, region, &source);
+    pixman_region32_fini(&source);
+}
+
+void hide_begin(Drawable *drawable, pixman_region32_t *hidden)
+{
+    pixman_region32_init(hidden);
+    pixman_region32_copy(hidden, &drawable->visible);
+    if (drawable->op->type == QXL_COPY_BITS)
+        copy_protect(drawable, hidden);
+}
+
+static void hide_copy(Drawable *copy, pixman_region32_t *hidden)
+{
+    if (regions_near(&copy->visible, hidden)) {
+        Point shift = copy_shift(copy->op);
+        pixman_region32_t dead;
+
+        pixman_region32_init(&dead);
+        pixman_region32_intersect(&dead, &copy->visible, hidden);
+        pixman_region32_subtract(&copy->visible, &copy->visible, &dead);
+        /* Their source is needed no longer: what was on hold for them is hidden now. */
+        pixman_region32_translate(&dead, shift.x, shift.y);
+        pixman_region32_intersect(&dead, &dead, &copy->hold);
+        pixman_region32_subtract(&copy->hold, &copy->hold, &dead);
+        pixman_region32_union(hidden, hidden, &dead);
+        pixman_region32_fini(&dead);
+    }
+    copy_protect(copy, hidden);
+}
+
+static void hide_plain(Drawable *older, pixman_region32_t *hidden)
+{
+    pixman_region32_t before;
+
+    if (!regions_near(&older->visible, hidden))
+        return;
+    if (older->op->effect != QXL_EFFECT_OPAQUE) {
+        pixman_region32_subtract(&older->visible, &older->visible, hidden);
+        return;
+    }
+    /* What it covers it has already hidden itself, or put on hold. */
+    pixman_region32_init(&before);
+    pixman_region32_copy(&before, &older->visible);
+    pixman_region32_subtract(&older->visible, &older->visible, hidden);
+    pixman_region32_subtract(hidden, hidden, &before);
+    pixman_region32_fini(&before);
+}
+
+bool hide_step(Drawable *older, pixman_region32_t *hidden)
+{
+    if (older->op->type == QXL_COPY_BITS)
+        hide_copy(older, hidden);
+    else
+        hide_plain(older, hidden);
+    return !pixman_region32_not_empty(&older->visible);
+}
+
+static bool fills_equal(const DrawOp *a, const DrawOp *b, bool any_color)
+{
+    if (a->type != QXL_DRAW_FILL || b->type != QXL_DRAW_FILL || a->effect != b->effect || !rect_equal(&a->box, &b->box))
+        return false;
+    if (a->u.fill.rop != b->u.fill.rop || a->u.fill.mask.image || b->u.fill.mask.image)
+        return false;
+    if (any_color)
+        return true;
+    return a->u.fill.brush.type == SPICE_BRUSH_TYPE_SOLID && b->u.fill.brush.type == SPICE_BRUSH_TYPE_SOLID &&
+           a->u.fill.brush.color == b->u.fill.brush.color;
+}
+
+Drawable *duplicate_find(Drawable *newest, Drawable *drawable)
+{
+    uint8_t effect = drawable->op->effect;
+
+    if (effect != QXL_EFFECT_REVERT_ON_DUP && effect != QXL_EFFECT_NOP_ON_DUP && effect != QXL_EFFECT_OPAQUE_BRUSH)
+        return NULL;
+    for (Drawable *old = newest; old; old = old->older) {
+        if (regions_near(&old->visible, &drawable->visible))
+            return fills_equal(old->op, drawable->op, effect == QXL_EFFECT_OPAQUE_BRUSH) &&
+                           pixman_region32_equal(&old->visible, &drawable->visible)
+                       ? old
+                       : NULL;
+        /* Somebody needs what was there in between. To repeat it does no harm. */
+        if (effect != QXL_EFFECT_NOP_ON_DUP && old->op->type == QXL_COPY_BITS && source_near(old, &drawable->visible))
+            return NULL;
+    }
+    return NULL;
+}

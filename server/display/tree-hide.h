@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Inside of tree: which pixels of which drawables are dead. */
+#pragma once
+
+#include "server/display/tree.h"
+
+/*
+ * A new opaque drawable hides older ones. hide_begin() gives the region that it hides directly (to be finished by the
+ * caller); hide_step() is then called for each older pending drawable of the surface, newest first, until the region is
+ * empty. It changes the region on the way. True if all of `older` is dead.
+ */
+void hide_begin(Drawable *drawable, pixman_region32_t *hidden);
+bool hide_step(Drawable *older, pixman_region32_t *hidden);
+
+/* The pending drawable, among `newest` and older ones, which `drawable` repeats in the sense of its *_ON_DUP or
+ * OPAQUE_BRUSH effect; NULL if there is none. */
+Drawable *duplicate_find(Drawable *newest, Drawable *drawable);

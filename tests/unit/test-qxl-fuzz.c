@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/unit/qxl-guest.h"
+
+/* Everything that the parser promises about what it let through. */
+static void check_op(const DrawOp *op)
+{
+    Image *images[3];
+    unsigned n = draw_op_images(op, images);
+
+    g_assert_false(rect_is_empty(&op->box));
+    for (unsigned i = 0; i < n; i++) {
+        const Bitmap *bitmap = &images[i]->bitmap;
+        const uint8_t *data;
+        gsize size;
+
+        if (images[i]->type != SPICE_IMAGE_TYPE_BITMAP)
+            continue;
+        data = g_bytes_get_data(bitmap->data, &size);
+        g_assert_cmpuint(size, ==, (uint64_t)bitmap->stride * images[i]->height);
+        if (bitmap->palette && bitmap->format == SPICE_BITMAP_FMT_8BIT)
+            for (gsize k = 0; k < size; k++)
+                g_assert_cmpuint(data[k], <, bitmap->palette->n);
+    }
+}
+
+static void build_drawables(Guest *guest, uint64_t *addresses, unsigned *n)
+{
+    uint64_t images[] = {put_bitmap(guest, SPICE_BITMAP_FMT_32BIT, 4, 3, 16, 20, 0),
+                         put_bitmap(guest, SPICE_BITMAP_FMT_8BIT_A, 5, 3, 8, 8, 0),
+                         put_bitmap(guest, SPICE_BITMAP_FMT_8BIT, 4, 3, 4, 0, put_palette(guest, 250)),
+                         put_bitmap(guest, SPICE_BITMAP_FMT_4BIT_LE, 4, 3, 4, 5, put_palette(guest, 9)),
+                         put_surface_image(guest, 3)};
+    uint64_t mask = put_bitmap(guest, SPICE_BITMAP_FMT_1BIT_BE, 9, 3, 4, 5, 0);
+    QXLRect rects[2] = {{0, 0, 9, 8}, {1, 2, 5, 6}};
+    uint32_t count = 2;
+    uint64_t clip = put(guest, &count, 4);
+
+    put_chunk(guest, rects, 32, 0);
+    *n = 0;
+    for (uint8_t type = 0; type <= QXL_DRAW_COMPOSITE; type++) {
+        QXLDrawable d = drawable(type);
+        uint64_t image = images[type % G_N_ELEMENTS(images)];
+
+        if (type % 2)
+            d.clip = (QXLClip){SPICE_CLIP_TYPE_RECTS, clip};
+        switch (type) {
+        case QXL_DRAW_FILL:
+            d.u.fill = (QXLFill){.brush = {.type = 2, .u.pattern.pat = image}, .mask.bitmap = mask};
+            break;
+        case QXL_DRAW_COPY:
+        case QXL_DRAW_BLEND:
+            d.u.copy = (QXLCopy){.src_bitmap = image, .src_area = SRC_AREA, .mask.bitmap = mask};
+            break;
+        case QXL_DRAW_OPAQUE:
+            d.u.opaque = (QXLOpaque){.src_bitmap = image, .src_area = SRC_AREA, .mask.bitmap = mask};
+            break;
+        case QXL_DRAW_ROP3:
+            d.u.rop3 = (QXLRop3){
+                .src_bitmap = image, .src_area = SRC_AREA, .rop3 = 0x1e, .brush = {.type = 2, .u.pattern.pat = image}};
+            break;
+        case QXL_DRAW_TRANSPARENT:
+            d.u.transparent = (QXLTransparent){.src_bitmap = image, .src_area = SRC_AREA};
+            break;
+        case QXL_DRAW_ALPHA_BLEND:
+            d.u.alpha_blend = (QXLAlphaBlend){.src_bitmap = image, .src_area = SRC_AREA};
+            break;
+        case QXL_DRAW_COMPOSITE:
+            d.u.composite = (QXLComposite){.src = image, .mask = images[4]};
+            break;
+        default:
+            break;
+        }
+        addresses[(*n)++] = put(guest, &d, sizeof(d));
+    }
+}
+
+static void mutate(Guest *guest, GRand *rand, uint64_t command)
+{
+    static const uint64_t values[] = {0,
+                                      1,
+                                      2,
+                                      3,
+                                      0x7fffffff,
+                                      0x80000000,
+                                      0xffffffff,
+                                      BASE,
+                                      BASE + RAM_SIZE,
+                                      BASE + RAM_SIZE - 20,
+                                      BASE + RAM_SIZE - 48,
+                                      G_MAXUINT64};
+    unsigned n = (unsigned)g_rand_int_range(rand, 1, 4);
+
+    while (n--) {
+        /* most of the time the command itself, else whatever it points to */
+        size_t where = g_rand_boolean(rand) ? (size_t)(command - BASE) + (size_t)g_rand_int_range(rand, 8, 191)
+                                            : (size_t)g_rand_int_range(rand, 0, (int)guest->used);
+        uint64_t value = values[g_rand_int_range(rand, 0, G_N_ELEMENTS(values))];
+        size_t size = (size_t)1 << g_rand_int_range(rand, 0, 4);
+
+        if (g_rand_int_range(rand, 0, 3) == 0)
+            value = BASE + (uint64_t)g_rand_int_range(rand, 0, RAM_SIZE + 20);
+        if (g_rand_int_range(rand, 0, 3) == 0)
+            value = g_rand_int(rand);
+        where = MIN(where, RAM_SIZE - size);
+        memcpy(guest->ram + where, &value, size);
+    }
+}
+
+static void test_fuzz_drawables(void)
+{
+    g_autoptr(Guest) guest = guest_new();
+    g_autofree uint8_t *saved = NULL;
+    GRand *rand = g_rand_new_with_seed(20);
+    uint64_t addresses[16];
+    unsigned n, accepted = 0, rounds = g_test_slow() ? 2000000 : 200000;
+
+    build_drawables(guest, addresses, &n);
+    saved = g_memdup2(guest->ram, RAM_SIZE);
+    for (unsigned i = 0; i < n; i++) {
+        g_autoptr(GError) error = NULL;
+
+        draw_op_unref(parse_at(guest, addresses[i], 0, &error));
+        if (error)
+            g_assert_cmpint(error->code, ==, QXL_PARSE_ERROR_UNSUPPORTED);
+    }
+    for (unsigned i = 0; i < rounds; i++) {
+        uint64_t address = addresses[g_rand_int_range(rand, 0, (int)n)];
+        uint32_t flags = (uint32_t)g_rand_int_range(rand, 0, 8);
+        g_autoptr(DrawOp) op = NULL;
+        g_autoptr(GError) error = NULL;
+
+        mutate(guest, rand, address);
+        op = parse_at(guest, address, flags == 7 ? 3 : flags == 6 ? 1 : 0, &error);
+        g_assert_true((op == NULL) == (error != NULL));
+        if (op) {
+            accepted++;
+            check_op(op);
+        }
+        memcpy(guest->ram, saved, RAM_SIZE);
+    }
+    g_test_message("%u of %u were accepted", accepted, rounds);
+    g_assert_cmpuint(accepted, >, rounds / 10);
+    g_rand_free(rand);
+}
+
+static void test_fuzz_others(void)
+{
+    g_autoptr(Guest) guest = guest_new();
+    g_autofree uint8_t *saved = NULL;
+    GRand *rand = g_rand_new_with_seed(21);
+    QXLSurfaceCmd surface = {.u.surface_create = {32, 10, 4, 40, BASE + 16}};
+    uint64_t cursor = put_cursor(guest, 12, 8);
+    uint64_t create = put(guest, &surface, sizeof(surface));
+    uint64_t message = put(guest, "12345678hello\n", 15);
+
+    saved = g_memdup2(guest->ram, RAM_SIZE);
+    for (unsigned i = 0; i < 100000; i++) {
+        QXLReleaseInfoExt release;
+        QXLCommandExt command = command_at(cursor, 0);
+        CursorCommand cursor_out;
+        SurfaceCommand surface_out;
+        UpdateCommand update_out;
+
+        mutate(guest, rand, cursor);
+        if (qxl_parse_cursor(guest->slots, &command, &cursor_out, &release, NULL))
+            cursor_shape_unref(cursor_out.shape);
+        mutate(guest, rand, create);
+        command.cmd.data = create;
+        if (qxl_parse_surface(guest->slots, &command, &surface_out, &release, NULL) &&
+            surface_out.type == QXL_SURFACE_CMD_CREATE)
+            memset(surface_out.memory, 1, (size_t)ABS(surface_out.stride) * surface_out.height);
+        command.cmd.data = i % 2 ? message : BASE + RAM_SIZE - (uint64_t)g_rand_int_range(rand, 0, 40);
+        qxl_parse_message(guest->slots, &command, &release, NULL);
+        qxl_parse_update(guest->slots, &command, &update_out, &release, NULL);
+        g_free(qxl_parse_monitors(guest->slots, GROUP, command.cmd.data, 256, NULL));
+        memcpy(guest->ram, saved, RAM_SIZE);
+    }
+    g_rand_free(rand);
+}
+
+/* A guest that changes its memory while it is read. The race is meant, so that there is no point in looking for it. */
+#ifndef __SANITIZE_THREAD__
+typedef struct Scribbler {
+    Guest *guest;
+    gint stop;
+} Scribbler;
+
+static gpointer scribble(gpointer opaque)
+{
+    Scribbler *scribbler = opaque;
+    Guest *guest = scribbler->guest;
+    g_autofree uint8_t *saved = g_memdup2(guest->ram, RAM_SIZE);
+    GRand *rand = g_rand_new_with_seed(22);
+
+    while (!g_atomic_int_get(&scribbler->stop)) {
+        mutate(guest, rand, BASE + (uint64_t)g_rand_int_range(rand, 0, RAM_SIZE - 200));
+        if (g_rand_int_range(rand, 0, 4) == 0)
+            memcpy(guest->ram, saved, RAM_SIZE);
+    }
+    g_rand_free(rand);
+    return NULL;
+}
+
+static void test_fuzz_race(void)
+{
+    g_autoptr(Guest) guest = guest_new();
+    Scribbler scribbler = {.guest = guest};
+    uint64_t addresses[16];
+    unsigned n, accepted = 0;
+    GThread *thread;
+
+    build_drawables(guest, addresses, &n);
+    thread = g_thread_new("guest", scribble, &scribbler);
+    for (unsigned i = 0; i < 50000; i++) {
+        g_autoptr(DrawOp) op = parse_at(guest, addresses[i % n], 0, NULL);
+
+        if (op) {
+            accepted++;
+            check_op(op);
+        }
+    }
+    g_atomic_int_set(&scribbler.stop, 1);
+    g_thread_join(thread);
+    g_test_message("%u were accepted", accepted);
+}
+#endif
+
+static void drop_log(const char *domain, GLogLevelFlags level, const char *message, void *opaque) {}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_log_set_handler("Spice", G_LOG_LEVEL_DEBUG, drop_log, NULL);
+    g_test_add_func("/qxl-parse/fuzz-drawables", test_fuzz_drawables);
+    g_test_add_func("/qxl-parse/fuzz-others", test_fuzz_others);
+#ifndef __SANITIZE_THREAD__
+    g_test_add_func("/qxl-parse/fuzz-race", test_fuzz_race);
+#endif
+    return g_test_run();
+}
