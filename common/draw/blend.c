@@ -11,6 +11,8 @@
 #define COMPOSITE_SRC_REPEAT(flags) ((flags) >> 14 & 3)
 #define COMPOSITE_MASK_REPEAT(flags) ((flags) >> 16 & 3)
 
+#define COMPOSITE_MIN_TILE 128 /* pixels */
+
 /* A pixman image with the memory that it needs. */
 typedef struct Layer {
     Pixels pixels, copy;
@@ -154,6 +156,38 @@ static bool composite_flags_check(const Draw *draw, GError **error)
     return true;
 }
 
+/*
+ * pixman finds the place in a repeated picture by steps of its size: a tiny picture far away would take it seconds. The
+ * same picture several times side by side gives the same pixels.
+ */
+static bool layer_enlarge(Layer *layer, GError **error)
+{
+    Pixels *src = &layer->pixels;
+    g_auto(Pixels) bytes = {0}, large = {0};
+    Rect area;
+
+    if ((src->width >= COMPOSITE_MIN_TILE && src->height >= COMPOSITE_MIN_TILE) ||
+        (src->width == 1 && src->height == 1))
+        return true;
+    if (pixels_bits(src) < 8) {
+        if (!pixels_convert(&bytes, src, PIXMAN_a8, error))
+            return false;
+        src = &bytes;
+    }
+    area = (Rect){0, 0, (COMPOSITE_MIN_TILE + src->width - 1) / src->width * src->width,
+                  (COMPOSITE_MIN_TILE + src->height - 1) / src->height * src->height};
+    if (!pixels_alloc(&large, src->format, &area, error))
+        return false;
+    for (int32_t y = 0; y < large.height; y++)
+        for (int32_t x = 0; x < large.width; x += src->width)
+            memcpy(pixels_at(&large, x, y), src->data + y % src->height * src->stride,
+                   (size_t)src->width * (pixels_bits(src) / 8));
+    pixels_clear(&layer->pixels);
+    layer->pixels = large;
+    large.owned = NULL;
+    return true;
+}
+
 static bool composite_layer(Draw *draw, const Image *image, bool opaque, const Transform *t, unsigned filter,
                             unsigned repeat, Layer *layer, GError **error)
 {
@@ -169,6 +203,8 @@ static bool composite_layer(Draw *draw, const Image *image, bool opaque, const T
         if (layer->pixels.format == PIXMAN_a8r8g8b8)
             layer->pixels.format = PIXMAN_x8r8g8b8;
     }
+    if (t && repeat == PIXMAN_REPEAT_NORMAL && !layer_enlarge(layer, error))
+        return false;
     layer->image = pixels_image(&layer->pixels, &layer->copy, error);
     if (!layer->image)
         return false;
