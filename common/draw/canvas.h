@@ -23,7 +23,7 @@ GQuark canvas_error_quark(void);
 /*
  * format: SPICE_SURFACE_FMT_*; stride in bytes, |stride| >= width * bytes per pixel; `memory`: start of the memory area
  * (height * |stride| bytes, whatever the sign of stride), which must outlive the canvas; NULL: the canvas owns zeroed
- * memory. NULL result if the format is unknown.
+ * memory. NULL result if the format is unknown, the geometry impossible (width and height are 1..65535), or memory short.
  */
 Canvas *canvas_new(uint32_t format, uint32_t width, uint32_t height, int32_t stride, void *memory);
 void canvas_free(Canvas *canvas); /* NULL is allowed */
@@ -41,8 +41,10 @@ uint8_t surface_format_bits(uint32_t format);
 typedef Canvas *(*CanvasLookup)(uint32_t surface_id, void *opaque);
 
 /*
- * Performs op on the canvas. The box must lie inside the surface. False with an error, and nothing drawn, if the
- * operation cannot be performed; never a crash, whatever the operation says.
+ * Performs op on the canvas. The box should lie inside the surface; what is outside is not drawn. False with an error,
+ * and nothing drawn, if the operation cannot be performed; never a crash, whatever the operation says. A missing source
+ * of an operation with self_bitmap is read from the canvas here. The result of a source surface that is the canvas itself
+ * is as if it had been read before anything is drawn.
  */
 bool canvas_draw(Canvas *canvas, const DrawOp *op, CanvasLookup lookup, void *opaque, GError **error);
 
