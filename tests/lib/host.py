@@ -31,7 +31,7 @@ class Host:
     """One caravan-host.
 
     lib: directory of libspice-server.so.1, or "stock" for the system's.
-    log: file that takes stderr; a temporary one by default (its name is in .log).
+    log: file that takes stderr; a temporary one by default (its name is in .log; it goes away after a good end).
     env: additional environment variables.  wrapper: words to put before the program (a debugger, taskset, ...).
     wait: False leaves it to the caller to call wait_ready().
     Further keywords are options of the program: recording="x.rec", port=0, displays=2, incoming=True, zlib_glz="never".
@@ -49,6 +49,8 @@ class Host:
         environment.pop("LD_LIBRARY_PATH", None)
         if lib != "stock":
             environment["LD_LIBRARY_PATH"] = os.path.abspath(lib)
+        self._own_log = log is None
+        self._log_text = None
         if log is None:
             fd, self.log = tempfile.mkstemp(prefix="caravan-host-", suffix=".log")
             stderr = os.fdopen(fd, "wb")
@@ -224,8 +226,13 @@ class Host:
                 stream.close()
             except OSError:
                 pass
+        if self._own_log and self.process.returncode == 0 and os.path.exists(self.log):
+            self._log_text = self.log_text()
+            os.unlink(self.log)
 
     def log_text(self):
+        if self._log_text is not None:
+            return self._log_text
         with open(self.log, errors="replace") as stream:
             return stream.read()
 

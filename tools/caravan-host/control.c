@@ -1,10 +1,30 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The commands, one a line. Each gets one answer, {"answer": NAME, "ok": true|false, ...}:
+ *
+ *   play-to N|end      plays on; answers when exactly N commands were fetched on each display and the worker wants more
+ *   play, pause        plays on without waiting; stops all displays at one command and answers when it was fetched
+ *   position           where it is: fed (on the ring), fetched and outstanding (not released) commands
+ *   settle             answers when the workers twice found nothing to fetch
+ *   vm-start, vm-stop  start and stop the machine
+ *   shot FILE [D]      writes the primary of display D (default 0) as PPM, and gives its SHA-256
+ *   sums               SHA-256 of the RGB bytes of each display's primary
+ *   migrate HOST PORT  the whole source side: connect, start, stop the machine, end; times in ms
+ *   migrate-connect HOST PORT, migrate-start, migrate-end 1|0
+ *                      the same step by step (pause and vm-stop come before migrate-end 1)
+ *   load N             destination: plays privately to N and loads the devices; vm-start then starts the machine
+ *   clients            how many are connected
+ *   quit
+ *
+ * Events come at any time, {"event": NAME, ...}: ready (with port), channel (what, type, id), connect-complete,
+ * migrate-stopped (with position), end-complete, bad-release (the library released what it does not hold), bye.
+ */
 #include "tools/caravan-host/host.h"
 #include "tools/caravan-host/picture.h"
 
 #include <string.h>
 
-#define SETTLE_POLLS 2
+#define SETTLE_POLLS 2 /* empty polls after a wakeup */
 
 static void answer_ok(const char *name)
 {
