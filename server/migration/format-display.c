@@ -197,11 +197,11 @@ static bool surfaces_decode(const uint8_t *list, size_t size, uint32_t count, in
         return false;
     }
     if (known < 0) {
-        /* Rectangles are hard to find where there are none: that they make sense decides, unless the caller knows
-         * better. */
+        /* The caller knows, or the length is just that of rectangles, or what looks like rectangles is taken for them. */
         bool exact = size == (size_t)count * LOSSY_SIZE;
 
-        known = (form != 0 || exact) && surfaces_read(list, size, count, true, out->surfaces, NULL);
+        known = form > 0 || (form < 0 && exact) ||
+                ((form < 0 || exact) && surfaces_read(list, size, count, true, out->surfaces, NULL));
     }
     out->surfaces_lossy_form = known;
     return surfaces_read(list, size, count, known, out->surfaces, error);

@@ -146,7 +146,8 @@ static int compare_ids(const void *a, const void *b)
 
 static bool ids_distinct(uint64_t *ids, unsigned n, const char *what, GError **error)
 {
-    qsort(ids, n, sizeof(*ids), compare_ids);
+    if (n > 1)
+        qsort(ids, n, sizeof(*ids), compare_ids);
     for (unsigned i = 1; i < n; i++) {
         if (ids[i] == ids[i - 1])
             return INVALID("%s: id 0x%" G_GINT64_MODIFIER "x occurs twice", what, ids[i]);
