@@ -197,7 +197,8 @@ static bool surfaces_decode(const uint8_t *list, size_t size, uint32_t count, in
         return false;
     }
     if (known < 0) {
-        /* The caller knows, or the length is just that of rectangles, or what looks like rectangles is taken for them. */
+        /* The caller knows, or the length is just that of rectangles, or what looks like rectangles is taken for them.
+         */
         bool exact = size == (size_t)count * LOSSY_SIZE;
 
         known = form > 0 || (form < 0 && exact) ||

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The extension: round trips, its size and speed, what is refused and that the rest stays usable, the documented example. */
+/* The extension: round trips, its size and speed, what is refused and that the rest stays usable, the documented
+ * example. */
 #include "tests/unit/migration-samples.h"
 
 #include <string.h>
@@ -60,7 +61,10 @@ static void trial_sign(Trial *t, size_t at)
     memcpy(t->data->data + at + 16, &crc, 4);
 }
 
-static void trial_set_u32(Trial *t, size_t at, uint32_t v) { memcpy(t->data->data + at, &v, 4); }
+static void trial_set_u32(Trial *t, size_t at, uint32_t v)
+{
+    memcpy(t->data->data + at, &v, 4);
+}
 
 static bool trial_has(const Trial *t, const char *tag, const char *reason)
 {
@@ -489,14 +493,15 @@ static void test_crc(void)
 {
     /* The check value of this CRC. */
     g_assert_cmphex(crc32_update(0, (const uint8_t *)"123456789", 9), ==, 0xcbf43926);
-    g_assert_cmphex(crc32_update(crc32_update(0, (const uint8_t *)"1234", 4), (const uint8_t *)"56789", 5), ==, 0xcbf43926);
+    g_assert_cmphex(crc32_update(crc32_update(0, (const uint8_t *)"1234", 4), (const uint8_t *)"56789", 5), ==,
+                    0xcbf43926);
 }
 
 static void test_json(void)
 {
     static const char *const want[] = {
-        "\"next_serial\" : 27", "\"count\" : 3",    "\"pixels\" : 124192",      "00000000deadbeef",
-        "\"tag\" : \"CACH\"",   "\"known\" : true", "\"accepted\" : true",      "0000000000001234",
+        "\"next_serial\" : 27", "\"count\" : 3",    "\"pixels\" : 124192", "00000000deadbeef",
+        "\"tag\" : \"CACH\"",   "\"known\" : true", "\"accepted\" : true", "0000000000001234",
     };
     bool ok = false;
     g_autofree char *json = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Random changes of good bodies through all decoders: what is taken must be valid and survive another round. */
+#define _GNU_SOURCE /* memmem */
 #include "tests/unit/migration-samples.h"
 
 #include <string.h>
@@ -61,7 +62,8 @@ static void try_display(const uint8_t *data, size_t size, int form)
     n_taken[0]++;
     n_sections += (unsigned)__builtin_popcount(s.sections) - 1;
     g_autoptr(GBytes) bytes = display_state_encode(&s, true);
-    g_assert_true(display_state_decode(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), -1, &again, NULL, &error));
+    g_assert_true(
+        display_state_decode(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), -1, &again, NULL, &error));
     assert_display_equal(&s, &again);
     section_reports_free(reports);
     display_state_clear(&again);
@@ -219,9 +221,9 @@ static void test_mutations(void)
             g_free(migration_data_to_json(exact, size, &ok));
         }
     }
-    g_test_message("%u bodies in %.1f s; taken: display %u (%u sections), main %u, vmc %u, smartcard %u, inputs %u", ROUNDS,
-                   (double)(g_get_monotonic_time() - begin) / 1e6, n_taken[0], n_sections, n_taken[1], n_taken[2],
-                   n_taken[3], n_taken[4]);
+    g_test_message("%u bodies in %.1f s; taken: display %u (%u sections), main %u, vmc %u, smartcard %u, inputs %u",
+                   ROUNDS, (double)(g_get_monotonic_time() - begin) / 1e6, n_taken[0], n_sections, n_taken[1],
+                   n_taken[2], n_taken[3], n_taken[4]);
     /* The test is worth something only if it gets past the first check. */
     for (unsigned i = 0; i < G_N_ELEMENTS(n_taken); i++)
         g_assert_cmpuint(n_taken[i], >, ROUNDS / 500);
