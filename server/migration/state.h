@@ -18,6 +18,13 @@
 #define STATE_MAX_LOSSY_RECTS (1u << 20) /* of all surfaces of one channel */
 #define STATE_MAX_PALETTES 128u
 #define STATE_MAX_CHANNELS 256u
+#define STATE_MAX_VIDEO_CODECS 32u
+#define STATE_MAX_SERIAL (G_GUINT64_CONSTANT(1) << 56) /* no session lives that long; sums cannot overflow */
+#define STATE_MAX_CACHE_PIXELS (G_GINT64_CONSTANT(1) << 31)
+#define STATE_MAX_DICTIONARY_PIXELS (1u << 25)
+#define STATE_MAX_COORDINATE 0x7fff
+#define STATE_MAX_MOTIONS 1024u /* a client stops after a few unacknowledged bunches of 4 */
+#define STATE_AGENT_WINDOW 10u  /* tokens that a client has for the agent */
 
 /* "Display channel channel_id has sent its message number `serial`". */
 typedef struct ChannelSerial {
@@ -37,19 +44,20 @@ typedef struct CacheEntryState {
 
 /* The image cache of a client. v1 carries everything but the entries, and the serials of channels 0..3 only. */
 typedef struct CacheState {
-    uint8_t id;       /* the client's cache id */
-    int64_t size;     /* capacity in pixels */
-    bool freezer;     /* this channel's data are the ones with the entries */
-    bool has_entries; /* `entries` is the complete content (an empty list is a fact); false: unknown */
-    GArray *sync;     /* ChannelSerial, ascending distinct channel ids: last serial that used the cache, > 0 */
-    GArray *entries;  /* CacheEntryState, most recently used first */
+    uint8_t id;         /* the client's cache id */
+    int64_t size;       /* capacity in pixels */
+    bool freezer;       /* this channel's data are the ones with the entries */
+    bool has_entries;   /* `entries` is the complete content (an empty list is a fact); false: unknown */
+    GArray *sync;       /* ChannelSerial, ascending distinct channel ids: last serial that used the cache, > 0 */
+    GArray *entries;    /* CacheEntryState, most recently used first */
     GArray *entry_sync; /* uint64_t, entries->len rows of sync->len columns: last serial that used the entry, 0 = never;
                            column order is that of `sync` */
 } CacheState;
 
 void cache_state_init(CacheState *state);
 void cache_state_clear(CacheState *state);
-/* All of: size 1..2^31, entries distinct, pixels > 0, sum of pixels <= size, serials <= those in sync, dimensions fit. */
+/* All of: size 1..2^31, entries distinct, pixels > 0, sum of pixels <= size, serials <= those in sync, dimensions fit.
+ */
 bool cache_state_validate(const CacheState *state, GError **error);
 
 typedef struct DictionaryState {
@@ -62,9 +70,9 @@ typedef struct DictionaryState {
 /* A surface that the client has. */
 typedef struct SurfaceState {
     uint32_t id;
-    uint32_t format; /* SPICE_SURFACE_FMT_*, 0 = not known (v1) */
+    uint32_t format;        /* SPICE_SURFACE_FMT_*, 0 = not known (v1) */
     uint32_t width, height; /* 0 = not known (v1) */
-    GArray *lossy; /* StateRect: the lossy region, in v1's lossy form its extents; NULL = nothing lossy */
+    GArray *lossy;          /* StateRect: the lossy region, in v1's lossy form its extents; NULL = nothing lossy */
 } SurfaceState;
 
 /* Which parts of a DisplayState are known. v1 alone gives V1; the extension adds the others. */
@@ -78,21 +86,26 @@ typedef enum DisplaySections {
 } DisplaySections;
 
 typedef struct DisplayState {
-    unsigned sections; /* DisplaySections that are present */
+    unsigned sections;    /* DisplaySections that are present */
     uint64_t next_serial; /* what the first message of the destination is counted as by the client */
     bool low_bandwidth;
     CacheState cache;
     DictionaryState dictionary;
-    GArray *surfaces; /* SurfaceState, ascending ids */
-    bool surfaces_lossy_form; /* v1's list has rectangles: JPEG is on for this client */
-    GArray *palettes; /* uint64_t keys, most recently used first */
+    GArray *surfaces;              /* SurfaceState, ascending ids */
+    bool surfaces_lossy_form;      /* v1's list has rectangles: JPEG is on for this client */
+    GArray *palettes;              /* uint64_t keys, most recently used first */
     uint8_t preferred_compression; /* SPICE_IMAGE_COMPRESSION_*, 0 = the client named none */
-    GByteArray *video_codecs; /* SPICE_VIDEO_CODEC_TYPE_* in the client's order of preference */
+    GByteArray *video_codecs;      /* SPICE_VIDEO_CODEC_TYPE_* in the client's order of preference */
 } DisplayState;
 
 void display_state_init(DisplayState *state);
 void display_state_clear(DisplayState *state);
+/* Everything that can be judged without the host: whoever applies the state still compares surface ids with the
+ * device's limit, sync of the own channel with next_serial, and the ids and sizes of cache and dictionary with those of
+ * the client's other displays. */
 bool display_state_validate(const DisplayState *state, GError **error);
+/* Smallest rectangle around all of `rects` (GArray of StateRect, may be NULL); all zero if there are none. */
+StateRect state_rects_extents(const GArray *rects);
 
 /* A character device with one client attached (agent, usbredir, port, webdav, smartcard). */
 typedef struct CharDeviceState {
@@ -106,8 +119,8 @@ typedef struct CharDeviceState {
 typedef struct MainState {
     CharDeviceState agent;
     bool client_agent_started;
-    uint32_t a2c_chunk_header_size;     /* 0..8 */
-    uint8_t a2c_chunk_header[8];        /* port, size (little endian) */
+    uint32_t a2c_chunk_header_size; /* 0..8 */
+    uint8_t a2c_chunk_header[8];    /* port, size (little endian) */
     bool a2c_msg_header_done;
     GByteArray *a2c_msg_header_partial; /* < 20 bytes */
     uint32_t a2c_msg_remaining;
