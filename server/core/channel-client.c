@@ -400,7 +400,7 @@ static const PipeItemOps migrate_ops = {migrate_send, NULL};
 static void migrate_data_send(ChannelClient *cc, PipeItem *item)
 {
     g_auto(WireWriter) body = {0};
-    g_autoptr(GBytes) data = cc->channel->ops->participant.save(cc, channel_client_next_serial(cc), NULL);
+    g_autoptr(GBytes) data = cc->channel->ops->participant.save(cc, channel_client_next_serial(cc), cc->client->report);
 
     wire_write_bytes(&body, g_bytes_get_data(data, NULL), g_bytes_get_size(data));
     channel_client_send(cc, SPICE_MSG_MIGRATE_DATA, &body, 0);
@@ -458,7 +458,7 @@ static bool handle_migrate_data(ChannelClient *cc, const uint8_t *data, size_t s
         g_set_error(error, WIRE_ERROR, WIRE_ERROR_TYPE, "MIGRATE_DATA, but none is expected");
         return false;
     }
-    if (!participant->load(cc, data, size, NULL, error))
+    if (!participant->load(cc, data, size, cc->client->report, error))
         return false;
     cc->wait_data = false;
     if (participant->activate)

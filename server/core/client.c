@@ -4,6 +4,7 @@
 #include "server/channels/main-channel.h"
 #include "server/core/server.h"
 #include "server/core/caravan.h"
+#include "server/migration/report.h"
 #include "server/net/stream.h"
 
 #include <spice/enums.h>
@@ -38,6 +39,7 @@ Client *client_new(RedsState *server, uint32_t connection_id, bool target)
     client->server = server;
     client->connection_id = connection_id;
     client->target = target;
+    client->cache_id = client->dictionary_id = -1;
     client->channels = g_ptr_array_new();
     g_queue_init(&client->pending);
     g_mutex_init(&client->lock);
@@ -57,6 +59,8 @@ void client_unref(Client *client)
     if (!g_atomic_ref_count_dec(&client->refs))
         return;
     g_hash_table_unref(client->objects);
+    if (client->report)
+        migration_report_unref(client->report);
     g_mutex_clear(&client->lock);
     g_ptr_array_unref(client->channels);
     g_free(client);
@@ -201,6 +205,20 @@ void client_set_channel(Client *client, uint8_t type, uint8_t id, bool connected
     else
         client->linked[type][id / 8] &= (uint8_t)~bit;
     g_mutex_unlock(&client->lock);
+}
+
+bool client_agrees_on_ids(Client *client, uint8_t cache_id, uint8_t dictionary_id)
+{
+    bool agrees;
+
+    g_mutex_lock(&client->lock);
+    if (client->cache_id < 0) {
+        client->cache_id = cache_id;
+        client->dictionary_id = dictionary_id;
+    }
+    agrees = client->cache_id == cache_id && client->dictionary_id == dictionary_id;
+    g_mutex_unlock(&client->lock);
+    return agrees;
 }
 
 void *client_shared_object(Client *client, GQuark kind, uint8_t id, void *(*create)(void *arg), void *arg,

@@ -28,6 +28,10 @@ struct Client {
     GMutex lock;
     GHashTable *objects;  /* (kind, id) -> SharedObject */
     uint8_t linked[16][32]; /* bit set of (channel type, id) that are connected */
+    int cache_id, dictionary_id; /* that its displays use, -1 = none has said so yet */
+
+    /* Of the migration that it takes part in, NULL if there is none. Set in host context before channels hear of it. */
+    struct MigrationReport *report;
 };
 
 Client *client_new(struct RedsState *server, uint32_t connection_id, bool target);
@@ -51,6 +55,10 @@ void client_data_arrived(Client *client);
 /* Does the client have a connection to this channel right now? Any thread. */
 bool client_has_channel(Client *client, uint8_t type, uint8_t id);
 void client_set_channel(Client *client, uint8_t type, uint8_t id, bool connected);
+
+/* All displays of a client share one image cache and one dictionary: false if these are not the ids that an earlier
+ * display named. Any thread. */
+bool client_agrees_on_ids(Client *client, uint8_t cache_id, uint8_t dictionary_id);
 
 /*
  * An object that several channels of the client share, such as the image cache: made by `create(arg)` when the first one

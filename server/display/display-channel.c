@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/display/display-channel.h"
 
-#include "common/draw/canvas.h"
 #include "server/display/display-client.h"
 
 #include <gio/gio.h>
@@ -23,9 +22,10 @@ static Canvas *find_canvas(uint32_t surface_id, void *opaque)
                                                                              : NULL;
 }
 
-static void tree_render(const DrawOp *op, void *opaque)
+static void tree_render(Drawable *drawable, void *opaque)
 {
     DisplayChannel *display = opaque;
+    const DrawOp *op = drawable->op;
     Surface *surface = display->surfaces[op->surface_id];
     g_autoptr(GError) error = NULL;
 
@@ -42,12 +42,7 @@ static void tree_dropped(Drawable *drawable, void *opaque)
     display_unqueue_drawable(drawable);
 }
 
-static void tree_gone(Drawable *drawable, void *opaque)
-{
-    display_forget_drawable(drawable);
-}
-
-static const DrawTreeOps tree_ops = {tree_render, tree_dropped, tree_gone};
+static const DrawTreeOps tree_ops = {.render = tree_render, .dropped = tree_dropped};
 
 DisplayChannel *display_channel_new(Worker *worker)
 {
@@ -273,7 +268,6 @@ static void tell_surface_created(DisplayChannel *display, const Surface *surface
 /* Drops the surface: readers were rendered, its own pending work is void, clients are told behind what they still get. */
 static void destroy_surface(DisplayChannel *display, Surface *surface)
 {
-    draw_tree_render_readers(display->tree, surface->id);
     draw_tree_discard_surface(display->tree, surface->id);
     for (GList *l = display->channel.clients; l; l = l->next) {
         DisplayClient *dc = l->data;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/display/display-client.h"
 
-#include "common/draw/canvas.h"
 #include "common/wire/msg-display.h"
 #include "server/core/client.h"
 
@@ -154,6 +153,8 @@ static bool handle_init(DisplayClient *dc, WireReader *r, GError **error)
         return refuse(error, "INIT, but the channel is initialised already");
     if (m.glz_dictionary_window_size < 0 || m.glz_dictionary_window_size > MAX_DICTIONARY_PIXELS)
         return refuse(error, "INIT with a dictionary window that cannot be");
+    if (!client_agrees_on_ids(dc->cc.client, m.pixmap_cache_id, m.glz_dictionary_id))
+        return refuse(error, "INIT with another cache or dictionary id than on the client's other displays");
     loop_timer_free(dc->timer);
     dc->timer = NULL;
     dc->dictionary_id = m.glz_dictionary_id;

@@ -8,12 +8,14 @@
  */
 #pragma once
 
+#include "common/draw/canvas.h"
 #include "common/wire/msg-draw.h"
 #include "server/core/channel-client.h"
 #include "server/display/display-channel.h"
 #include "server/display/image-cache.h"
 #include "server/display/key-cache.h"
 #include "server/display/tree.h"
+#include "server/migration/report.h"
 
 typedef struct Surface {
     uint32_t id;
@@ -84,8 +86,6 @@ void display_queue_surface_image(DisplayClient *dc, Surface *surface, const Rect
 void display_queue_monitors(DisplayClient *dc);
 void display_queue_inval_all_palettes(DisplayClient *dc);
 void display_queue_cache_reset(DisplayClient *dc, int64_t size);
-/* The drawable leaves the tree (rendered): its items stay queued. */
-void display_forget_drawable(Drawable *drawable);
 /* The drawable is hidden: its items are taken out of all queues. */
 void display_unqueue_drawable(Drawable *drawable);
 /* Takes out what was queued for a surface that is being destroyed, as far back as nothing reads the surface. */
@@ -95,8 +95,8 @@ void display_unqueue_surface(DisplayClient *dc, uint32_t id);
 void display_send_op(DisplayClient *dc, const DrawOp *op);
 
 /* display-migration.c: the channel's part in a migration (see Participant) */
-GBytes *display_client_save(void *self, uint64_t serial, struct MigrationReport *report);
-bool display_client_load(void *self, const uint8_t *data, size_t size, struct MigrationReport *report, GError **error);
+GBytes *display_client_save(void *self, uint64_t serial, MigrationReport *report);
+bool display_client_load(void *self, const uint8_t *data, size_t size, MigrationReport *report, GError **error);
 void display_client_activate(void *self);
 /* What is known of an arrived client meets what exists here. */
 void display_client_reconcile(DisplayClient *dc);

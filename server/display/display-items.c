@@ -15,7 +15,7 @@ typedef struct DrawItem {
     PipeItem item;
     DisplayClient *dc;
     DrawOp *op;
-    Drawable *drawable; /* while it is pending in the tree; its owner_data is the list of its items */
+    Drawable *drawable; /* a reference, NULL for what the server drew itself. Its owner_data is the list of its items */
 } DrawItem;
 
 static void draw_item_send(ChannelClient *cc, PipeItem *item)
@@ -27,8 +27,10 @@ static void draw_item_free(PipeItem *item)
 {
     DrawItem *draw = (DrawItem *)item;
 
-    if (draw->drawable)
+    if (draw->drawable) {
         draw->drawable->owner_data = g_slist_remove(draw->drawable->owner_data, draw);
+        drawable_unref(draw->drawable);
+    }
     draw_op_unref(draw->op);
     g_free(draw);
 }
@@ -49,7 +51,7 @@ void display_queue_drawable(DisplayClient *dc, Drawable *drawable)
 {
     DrawItem *draw = draw_item_new(dc, drawable->op);
 
-    draw->drawable = drawable;
+    draw->drawable = drawable_ref(drawable);
     drawable->owner_data = g_slist_prepend(drawable->owner_data, draw);
     channel_client_queue(&dc->cc, &draw->item);
 }
@@ -57,13 +59,6 @@ void display_queue_drawable(DisplayClient *dc, Drawable *drawable)
 void display_queue_op(DisplayClient *dc, DrawOp *op)
 {
     channel_client_queue(&dc->cc, &draw_item_new(dc, op)->item);
-}
-
-void display_forget_drawable(Drawable *drawable)
-{
-    for (GSList *l = drawable->owner_data; l; l = l->next)
-        ((DrawItem *)l->data)->drawable = NULL;
-    g_slist_free(g_steal_pointer(&drawable->owner_data));
 }
 
 void display_unqueue_drawable(Drawable *drawable)

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a display connection hands over in a migration, and how it goes on with what another host handed over. */
-#include "common/draw/canvas.h"
 #include "server/core/client.h"
 #include "server/display/display-client.h"
 #include "server/migration/format.h"
-#include "server/migration/report.h"
 
 #include <spice/protocol.h>
 
@@ -12,6 +10,15 @@
 #define FREEZER_LOST_MS (5 * 1000)
 /* A lossy region of more rectangles is refreshed as one box. */
 #define MAX_REFRESH_RECTS 16
+
+static void report_display(DisplayClient *dc, MigrationReport *report, const DisplayState *state,
+                           const GArray *sections, size_t bytes)
+{
+    g_autofree char *name = g_strdup_printf("display-%u", dc->cc.channel->id);
+
+    if (report)
+        migration_report_display(report, name, bytes, state, sections);
+}
 
 /* --- source --- */
 
@@ -64,7 +71,7 @@ GBytes *display_client_save(void *self, uint64_t serial, MigrationReport *report
         state.sections |= DISPLAY_SECTION_CACHE;
     state.dictionary = (DictionaryState){
         .id = dc->dictionary_id,
-        .size = dc->dictionary_size,
+        .size = MAX(dc->dictionary_size, 1), /* 0 cannot be told */
         .max_encoders = 4,
         .next_image_id = dc->dictionary_next_id,
     };
@@ -74,7 +81,7 @@ GBytes *display_client_save(void *self, uint64_t serial, MigrationReport *report
     state.preferred_compression = dc->preferred_compression;
     g_byte_array_append(state.video_codecs, dc->video_codecs->data, dc->video_codecs->len);
     data = display_state_encode(&state, true);
-    migration_report_display_saved(report, dc->cc.channel->id, &state, g_bytes_get_size(data));
+    report_display(dc, report, &state, NULL, g_bytes_get_size(data));
     display_state_clear(&state);
     return data;
 }
@@ -120,7 +127,7 @@ static void reset_if_freezer_is_lost(void *opaque)
     channel_client_pump(&dc->cc);
 }
 
-static void restore_cache(DisplayClient *dc, const DisplayState *state, MigrationReport *report)
+static void restore_cache(DisplayClient *dc, const DisplayState *state)
 {
     bool frozen = false;
 
@@ -134,7 +141,6 @@ static void restore_cache(DisplayClient *dc, const DisplayState *state, Migratio
         dc->timer = loop_timer_new(dc->cc.channel->loop, reset_if_freezer_is_lost, dc);
         loop_timer_start(dc->timer, FREEZER_LOST_MS);
     } else if (!(state->sections & DISPLAY_SECTION_CACHE) || !image_cache_restore(dc->cache, &state->cache)) {
-        migration_report_fallback(report, dc->cc.channel->id, "cache", "no entries in the data: reset");
         display_queue_cache_reset(dc, state->cache.size);
     }
 }
@@ -151,7 +157,7 @@ static void restore_surfaces(DisplayClient *dc, const DisplayState *state)
     }
 }
 
-static void apply_state(DisplayClient *dc, const DisplayState *state, MigrationReport *report)
+static void apply_state(DisplayClient *dc, const DisplayState *state)
 {
     channel_client_set_next_serial(&dc->cc, state->next_serial);
     if (state->low_bandwidth)
@@ -160,13 +166,11 @@ static void apply_state(DisplayClient *dc, const DisplayState *state, MigrationR
     dc->dictionary_size = state->dictionary.size;
     dc->dictionary_next_id = state->dictionary.next_image_id;
     display_client_join_cache(dc, state->cache.id, 0, true);
-    restore_cache(dc, state, report);
-    if (state->sections & DISPLAY_SECTION_PALETTES) {
+    restore_cache(dc, state);
+    if (state->sections & DISPLAY_SECTION_PALETTES)
         key_cache_restore(dc->palettes, state->palettes);
-    } else {
-        migration_report_fallback(report, dc->cc.channel->id, "palettes", "not in the data: INVAL_ALL_PALETTES");
+    else
         display_queue_inval_all_palettes(dc);
-    }
     restore_surfaces(dc, state);
     dc->preferred_compression = state->preferred_compression;
     g_byte_array_append(dc->video_codecs, state->video_codecs->data, state->video_codecs->len);
@@ -192,8 +196,8 @@ bool display_client_load(void *self, const uint8_t *data, size_t size, Migration
             g_warning("display %u: section %s of the migration data is refused: %s", dc->cc.channel->id, s->tag,
                       s->reason);
     }
-    apply_state(dc, &state, report);
-    migration_report_display_loaded(report, dc->cc.channel->id, &state, sections, size);
+    apply_state(dc, &state);
+    report_display(dc, report, &state, sections, size);
     display_state_clear(&state);
     section_reports_free(sections);
     return true;

@@ -135,6 +135,8 @@ void worker_release(Worker *worker, const QXLReleaseInfoExt *release)
 
 static void warn_dropped(const GError *error)
 {
+    if (g_error_matches(error, QXL_PARSE_ERROR, QXL_PARSE_ERROR_EMPTY))
+        return; /* nothing to draw is no fault */
     g_warning("a command of the guest is dropped: %s", error ? error->message : "unknown reason");
 }
 
