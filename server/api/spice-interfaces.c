@@ -90,15 +90,15 @@ int spice_server_add_interface(SpiceServer *s, SpiceBaseInstance *sin)
         return -1;
     }
     if (strcmp(type, SPICE_INTERFACE_KEYBOARD) == 0)
-        return add_keyboard(s, SPICE_UPCAST(SpiceKbdInstance, sin));
+        return add_keyboard(s, (SpiceKbdInstance *)sin);
     if (strcmp(type, SPICE_INTERFACE_MOUSE) == 0)
-        return add_mouse(s, SPICE_UPCAST(SpiceMouseInstance, sin));
+        return add_mouse(s, (SpiceMouseInstance *)sin);
     if (strcmp(type, SPICE_INTERFACE_TABLET) == 0)
-        return add_tablet(s, SPICE_UPCAST(SpiceTabletInstance, sin));
+        return add_tablet(s, (SpiceTabletInstance *)sin);
     if (strcmp(type, SPICE_INTERFACE_MIGRATION) == 0)
-        return add_migration(s, SPICE_UPCAST(SpiceMigrateInstance, sin));
+        return add_migration(s, (SpiceMigrateInstance *)sin);
     if (strcmp(type, SPICE_INTERFACE_QXL) == 0)
-        return add_qxl(s, SPICE_UPCAST(QXLInstance, sin));
+        return add_qxl(s, (QXLInstance *)sin);
     g_warning("interfaces of type '%s' are not implemented yet", type);
     return 0; /* hosts go on without the device */
 }
@@ -110,7 +110,7 @@ int spice_server_remove_interface(SpiceBaseInstance *sin)
         return -1;
     }
     if (strcmp(sin->sif->type, SPICE_INTERFACE_TABLET) == 0) {
-        SpiceTabletInstance *tablet = SPICE_UPCAST(SpiceTabletInstance, sin);
+        SpiceTabletInstance *tablet = (SpiceTabletInstance *)sin;
         SpiceServer *s = (SpiceServer *)tablet->st;
 
         if (!s)
@@ -121,7 +121,7 @@ int spice_server_remove_interface(SpiceBaseInstance *sin)
         return 0;
     }
     if (strcmp(sin->sif->type, SPICE_INTERFACE_QXL) == 0) {
-        QXLInstance *qxl = SPICE_UPCAST(QXLInstance, sin);
+        QXLInstance *qxl = (QXLInstance *)sin;
 
         if (!qxl->st)
             return -1;

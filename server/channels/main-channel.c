@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/channels/main-channel.h"
 
+#include "common/wire/msg-common.h"
 #include "common/wire/msg-main.h"
 #include "server/display/qxl.h"
 #include "server/channels/main-client.h"
@@ -239,7 +240,7 @@ void main_channel_update_mouse(MainChannel *main)
 
     if (server->tablet && allowed) {
         const SpiceTabletInterface *tablet =
-            SPICE_UPCAST(SpiceTabletInterface, (SpiceBaseInterface *)server->tablet->base.sif);
+            (const SpiceTabletInterface *)server->tablet->base.sif;
 
         tablet->set_logical_size(server->tablet, width, height);
     }

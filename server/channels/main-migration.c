@@ -8,6 +8,9 @@
 
 #include <spice/protocol.h>
 
+/* Of the migration data. A higher number would make every other server refuse: what is new is appended instead. */
+#define SPICE_MIGRATION_PROTOCOL_VERSION 1
+
 /* --- source: what the client is told --- */
 
 static void push(Client *client, uint16_t type, WireWriter *body)

@@ -65,7 +65,7 @@ void caravan_free(Caravan *caravan)
 
 static const SpiceMigrateInterface *interface_of(SpiceMigrateInstance *sin)
 {
-    return SPICE_UPCAST(SpiceMigrateInterface, (SpiceBaseInterface *)sin->base.sif);
+    return (const SpiceMigrateInterface *)sin->base.sif;
 }
 
 static void connect_complete(Caravan *caravan)

@@ -10,7 +10,7 @@
 
 const QXLInterface *qxl_interface(const QXLInstance *instance)
 {
-    return SPICE_UPCAST(QXLInterface, (SpiceBaseInterface *)instance->base.sif);
+    return (const QXLInterface *)instance->base.sif;
 }
 
 uint32_t qxl_ram_size(QXLInstance *instance)

@@ -6,6 +6,7 @@
 #include "server/display/display-channel.h"
 #include "server/display/memslot.h"
 #include "server/display/qxl-parse.h"
+#include "server/migration/state.h"
 
 #include <pthread.h>
 #include <signal.h>
