@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Random changes of good bodies through all decoders: what is taken must be valid and survive another round. */
-#define _GNU_SOURCE /* memmem */
 #include "tests/unit/migration-samples.h"
 
 #include <string.h>

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#define _GNU_SOURCE
 #include "tests/lib/tap/link.h"
 
 #include "tests/lib/client/say.h"
