@@ -3,7 +3,7 @@
 #include "common/wire/msg-main.h"
 #include "server/channels/main-client.h"
 #include "server/core/caravan.h"
-#include "server/migration/format.h"
+#include "server/migration/report.h"
 #include "server/net/stream.h"
 
 #include <spice/protocol.h>
@@ -94,6 +94,7 @@ static bool handle_do_seamless(MainClient *mc, WireReader *r, GError **error)
         channel_client_push_empty(&mc->cc, SPICE_MSG_MAIN_MIGRATE_DST_SEAMLESS_NACK);
         return true;
     }
+    caravan_client_restores(client->server->caravan, client, true);
     client->seamless = true;
     client->n_waiting++; /* main's own data */
     channel_client_push_empty(&mc->cc, SPICE_MSG_MAIN_MIGRATE_DST_SEAMLESS_ACK);
@@ -109,6 +110,7 @@ static bool handle_client_end(MainClient *mc, GError **error)
     if (!client->target || client->seamless ||
         !channel_client_has_cap(&mc->cc, SPICE_MAIN_CAP_SEMI_SEAMLESS_MIGRATE))
         return refuse(error, "MIGRATE_END from a client that does not arrive");
+    caravan_client_restores(client->server->caravan, client, false);
     client->target = false;
     client->channels_announced = true;
     mc->cc.wait_data = false;
@@ -157,18 +159,20 @@ static void main_freeze(void *self)
     net_test_stop(&mc->net_test);
 }
 
-static GBytes *main_save(void *self, uint64_t serial, struct MigrationReport *report)
+static GBytes *main_save(void *self, uint64_t serial, MigrationReport *report)
 {
     MainState state;
     GBytes *data;
 
     main_state_init(&state);
     data = main_state_encode(&state);
+    if (report)
+        migration_report_channel(report, "main", g_bytes_get_size(data));
     main_state_clear(&state);
     return data;
 }
 
-static bool main_load(void *self, const uint8_t *data, size_t size, struct MigrationReport *report, GError **error)
+static bool main_load(void *self, const uint8_t *data, size_t size, MigrationReport *report, GError **error)
 {
     MainClient *mc = self;
     MainState state;
@@ -177,6 +181,8 @@ static bool main_load(void *self, const uint8_t *data, size_t size, struct Migra
         return refuse(error, "MIGRATE_DATA before the hand-over was agreed");
     if (!main_state_decode(data, size, &state, error))
         return false;
+    if (report)
+        migration_report_channel(report, "main", size);
     if (state.agent.connected) { /* the guest's agent is not here: the client has to know */
         g_auto(WireWriter) body = {0};
         MsgMainAgentDisconnected m = {SPICE_LINK_ERR_OK};

@@ -2,7 +2,7 @@
 #include "server/core/caravan.h"
 
 #include "server/channels/main-channel.h"
-#include "server/migration/job.h"
+#include "server/migration/report.h"
 
 #include <spice/protocol.h>
 
@@ -30,9 +30,36 @@ struct Caravan {
     bool owes_end_complete;
     LoopTimer *timer;
     GArray *travellers; /* Traveller */
+    MigrationReport *report; /* of the job */
 };
 
 static void on_timer(void *opaque);
+
+/* --- jobs and their reports --- */
+
+static void enter(Caravan *caravan, JobPhase phase)
+{
+    if (!job_advance(&caravan->job, phase))
+        return;
+    migration_report_phase(caravan->report, job_phase_name(phase));
+    if (!job_is_over(&caravan->job))
+        return;
+    migration_report_end(caravan->report,
+                         phase == JOB_FINISH      ? "completed"
+                         : phase == JOB_CANCELLED ? "cancelled"
+                                                  : "failed",
+                         NULL);
+    migration_report_write(caravan->report);
+}
+
+static void begin_job(Caravan *caravan)
+{
+    job_init(&caravan->job, JOB_OUT);
+    if (caravan->report)
+        migration_report_unref(caravan->report);
+    caravan->report = migration_report_new(MIGRATION_ROLE_SOURCE);
+    enter(caravan, JOB_BEGIN);
+}
 
 Caravan *caravan_new(RedsState *server)
 {
@@ -58,6 +85,8 @@ void caravan_free(Caravan *caravan)
     loop_timer_free(caravan->timer);
     forget_target(caravan);
     g_array_unref(caravan->travellers);
+    if (caravan->report)
+        migration_report_unref(caravan->report);
     g_free(caravan);
 }
 
@@ -77,7 +106,7 @@ static void connect_complete(Caravan *caravan)
     caravan->owes_connect_complete = false;
     loop_timer_cancel(caravan->timer);
     if (caravan->job.phase == JOB_PREPARE)
-        job_advance(&caravan->job, JOB_PERFORM);
+        enter(caravan, JOB_PERFORM);
     if (sin && interface_of(sin)->migrate_connect_complete)
         interface_of(sin)->migrate_connect_complete(sin);
 }
@@ -91,7 +120,7 @@ static void end_complete(Caravan *caravan)
     caravan->owes_end_complete = false;
     loop_timer_cancel(caravan->timer);
     if (caravan->job.phase == JOB_CONFIRM)
-        job_advance(&caravan->job, JOB_FINISH);
+        enter(caravan, JOB_FINISH);
     g_array_set_size(caravan->travellers, 0);
     if (sin && interface_of(sin)->migrate_end_complete)
         interface_of(sin)->migrate_end_complete(sin);
@@ -171,7 +200,7 @@ static void cancel(Caravan *caravan)
     caravan->expected = false;
     cancel_travellers(caravan);
     if (!job_is_over(&caravan->job))
-        job_advance(&caravan->job, JOB_CANCELLED);
+        enter(caravan, JOB_CANCELLED);
     connect_complete(caravan);
     forget_target(caravan);
     main_channel_release_announcements(caravan->server->main);
@@ -197,23 +226,22 @@ int caravan_connect(Caravan *caravan, const char *host, int port, int sport, con
         g_warning("migration: a new one while clients are still leaving");
         end_complete(caravan);
     }
-    job_init(&caravan->job, JOB_OUT);
-    job_advance(&caravan->job, JOB_BEGIN);
+    begin_job(caravan);
     caravan->owes_connect_complete = true;
     if (caravan_set_target(caravan, host, port, sport, cert_subject) < 0) {
         g_warning("migration: no destination host, or no port");
-        job_advance(&caravan->job, JOB_FAILED);
+        enter(caravan, JOB_FAILED);
         connect_complete(caravan);
         return -1;
     }
     caravan->expected = true;
     if (!server->clients) {
         forget_target(caravan);
-        job_advance(&caravan->job, JOB_PERFORM);
+        enter(caravan, JOB_PERFORM);
         connect_complete(caravan);
         return 0;
     }
-    job_advance(&caravan->job, JOB_PREPARE);
+    enter(caravan, JOB_PREPARE);
     for (GList *l = server->clients; l; l = l->next)
         ask(caravan, l->data);
     if (awaits_answers(caravan))
@@ -271,12 +299,18 @@ static void leave(Caravan *caravan)
         t->waiting = t->deferred = false;
         t->leaving = true;
         client_ref(client);
+        if (client->report)
+            migration_report_unref(client->report);
+        client->report = migration_report_ref(caravan->report);
         if (t->seamless)
             hand_over_seamlessly(client);
         else if (t->connected)
             main_client_send_end(client);
         else if (!main_client_is_local(client))
             main_client_send_switch_host(client, &caravan->target);
+        migration_report_set_mode(caravan->report, t->seamless    ? MIGRATION_MODE_SEAMLESS
+                                                   : t->connected ? MIGRATION_MODE_SEMI_SEAMLESS
+                                                                  : MIGRATION_MODE_SWITCH_HOST);
         client_unref(client);
     }
 }
@@ -306,12 +340,12 @@ int caravan_end(Caravan *caravan, bool completed)
         end_complete(caravan);
         return expected ? 0 : -1;
     }
-    job_advance(&caravan->job, JOB_HANDOVER);
+    enter(caravan, JOB_HANDOVER);
     leave(caravan);
     connect_complete(caravan);
     forget_target(caravan);
     if (caravan->job.phase == JOB_HANDOVER)
-        job_advance(&caravan->job, JOB_CONFIRM);
+        enter(caravan, JOB_CONFIRM);
     if (any(caravan, offsetof(Traveller, leaving)))
         loop_timer_start(caravan->timer, WAIT_DISCONNECT_MS);
     else
@@ -359,8 +393,37 @@ static void on_timer(void *opaque)
     }
 }
 
+
+/* --- destination: each arriving client is a job of its own --- */
+
+void caravan_client_arrives(Caravan *caravan, Client *client)
+{
+    client->report = migration_report_new(MIGRATION_ROLE_DESTINATION);
+    job_init(&client->arrival, JOB_IN);
+    job_advance(&client->arrival, JOB_PREPARE);
+    migration_report_phase(client->report, job_phase_name(JOB_PREPARE));
+}
+
+void caravan_client_restores(Caravan *caravan, Client *client, bool seamless)
+{
+    job_advance(&client->arrival, JOB_RESTORE);
+    migration_report_phase(client->report, job_phase_name(JOB_RESTORE));
+    migration_report_set_mode(client->report, seamless ? MIGRATION_MODE_SEAMLESS : MIGRATION_MODE_SEMI_SEAMLESS);
+}
+
+static void end_arrival(Client *client, JobPhase phase, const char *result, const char *reason)
+{
+    if (job_is_over(&client->arrival))
+        return;
+    job_advance(&client->arrival, phase);
+    migration_report_phase(client->report, job_phase_name(phase));
+    migration_report_end(client->report, result, reason);
+    migration_report_write(client->report);
+}
+
 void caravan_client_gone(Caravan *caravan, Client *client)
 {
+    end_arrival(client, JOB_FAILED, "failed", "the client went before it had arrived");
     for (guint i = 0; i < caravan->travellers->len; i++) {
         if (g_array_index(caravan->travellers, Traveller, i).client == client) {
             g_array_remove_index(caravan->travellers, i);
@@ -375,6 +438,7 @@ void caravan_client_gone(Caravan *caravan, Client *client)
 
 void caravan_client_restored(Caravan *caravan, Client *client)
 {
+    end_arrival(client, JOB_FINISH, "completed", NULL);
     Traveller *t = find(caravan, client);
 
     if (t && t->deferred)

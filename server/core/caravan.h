@@ -27,5 +27,9 @@ bool caravan_is_under_way(const Caravan *caravan);
 /* MIGRATE_CONNECTED, _CONNECTED_SEAMLESS, _CONNECT_ERROR. */
 void caravan_client_answered(Caravan *caravan, Client *client, bool ok, bool seamless);
 void caravan_client_gone(Caravan *caravan, Client *client);
-/* A client that arrived by migration has all its data: it can be sent on. */
+
+/* Destination: a client links with the id of its session elsewhere; it is clear how it migrates; all that it brought
+ * along was taken over (from then on it can itself be sent on). */
+void caravan_client_arrives(Caravan *caravan, Client *client);
+void caravan_client_restores(Caravan *caravan, Client *client, bool seamless);
 void caravan_client_restored(Caravan *caravan, Client *client);

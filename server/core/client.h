@@ -8,6 +8,7 @@
 #pragma once
 
 #include "server/core/channel.h"
+#include "server/migration/job.h"
 
 struct Client {
     gatomicrefcount refs;
@@ -21,6 +22,7 @@ struct Client {
     /* Migration destination: the client came with the id of its session on another host. */
     bool target;
     bool seamless;       /* it asked for a seamless hand-over and was told yes */
+    Job arrival;
     unsigned n_waiting;  /* channels whose data have not come yet */
     GQueue pending;      /* PendingLink: channels linked before it is clear how the client migrates */
 
@@ -31,7 +33,7 @@ struct Client {
     int cache_id, dictionary_id; /* that its displays use, -1 = none has said so yet */
 
     /* Of the migration that it takes part in, NULL if there is none. Set in host context before channels hear of it. */
-    struct MigrationReport *report;
+    MigrationReport *report;
 };
 
 Client *client_new(struct RedsState *server, uint32_t connection_id, bool target);

@@ -2,6 +2,7 @@
 #include "server/core/link.h"
 
 #include "common/wire/link.h"
+#include "server/core/caravan.h"
 #include "server/core/ticket.h"
 #include "server/net/stream.h"
 
@@ -111,6 +112,7 @@ static void connect_main(LinkStage *stage, Channel *channel, const Link *link)
     RedsState *server = stage->server;
     uint32_t id = stage->mess.connection_id;
     SpiceChannelEventInfo *info = stream_info(link->stream);
+    Link connect = *link;
     Client *client;
 
     if (!server->config.allow_multiple_clients)
@@ -123,9 +125,12 @@ static void connect_main(LinkStage *stage, Channel *channel, const Link *link)
     info->connection_id = (int)client->connection_id;
     info->type = SPICE_CHANNEL_MAIN;
     info->id = channel->id;
+    connect.migration = client->target;
     stage_free(stage);
     server_channel_event(server, SPICE_CHANNEL_EVENT_INITIALIZED, info);
-    channel_connect(channel, client, link);
+    if (client->target)
+        caravan_client_arrives(server->caravan, client);
+    channel_connect(channel, client, &connect);
 }
 
 static void connect_other(LinkStage *stage, Channel *channel, const Link *link)

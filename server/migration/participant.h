@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct MigrationReport;
+typedef struct MigrationReport MigrationReport;
 
 typedef struct Participant {
     const char *name;
@@ -20,9 +20,9 @@ typedef struct Participant {
     void (*freeze)(void *self);
     /* Source: the body of MIGRATE_DATA, after all input of the client was handled. `serial` is the one that the message
      * itself will have. NULL member: the channel hands over no data. Never fails. */
-    GBytes *(*save)(void *self, uint64_t serial, struct MigrationReport *report);
+    GBytes *(*save)(void *self, uint64_t serial, MigrationReport *report);
     /* Destination: takes the data over, as a transaction: all, or false with an error and nothing changed. */
-    bool (*load)(void *self, const uint8_t *data, size_t size, struct MigrationReport *report, GError **error);
+    bool (*load)(void *self, const uint8_t *data, size_t size, MigrationReport *report, GError **error);
     /* Destination: the data were taken over, sending may begin. May be NULL. */
     void (*activate)(void *self);
 } Participant;
