@@ -2,7 +2,7 @@
 #include "server/channels/inputs-channel.h"
 
 #include "common/wire/msg-inputs.h"
-#include "server/channels/key-tracker.h"
+#include "server/channels/inputs-keys.h"
 #include "server/channels/main-channel.h"
 #include "server/core/channel-client.h"
 #include "server/migration/format.h"
@@ -11,9 +11,6 @@
 #include <spice/protocol.h>
 
 #define MESSAGE_MAX 2048
-#define MOTION_ACK_BUNCH 4
-/* A guest that reports no leds is believed to have followed its lock keys after this time. */
-#define MODIFIERS_DELAY_MS 2000
 
 struct InputsChannel {
     Channel channel;
@@ -23,7 +20,8 @@ struct InputsChannel {
 
 typedef struct InputsClient {
     ChannelClient cc;
-    unsigned motion_count; /* motions received and not acknowledged */
+    MotionCounter motions;
+    uint16_t restored_motions; /* that another host left to be acknowledged */
 } InputsClient;
 
 static RedsState *server_of(ChannelClient *cc)
@@ -31,7 +29,7 @@ static RedsState *server_of(ChannelClient *cc)
     return cc->channel->server;
 }
 
-static void push_code(uint8_t code, void *opaque)
+static void push_code(void *opaque, uint8_t code)
 {
     SpiceKbdInstance *keyboard = ((InputsChannel *)opaque)->channel.server->keyboard;
 
@@ -59,27 +57,11 @@ static void tell_modifiers(void *opaque)
 
 void inputs_channel_set_leds(InputsChannel *inputs, int leds)
 {
-    inputs->keys.modifiers = (uint16_t)leds;
+    key_tracker_set_leds(&inputs->keys, (uint8_t)leds);
     tell_modifiers(inputs);
 }
 
 /* --- keyboard --- */
-
-static void press(InputsChannel *inputs, uint8_t code)
-{
-    if (key_tracker_push(&inputs->keys, code))
-        loop_timer_start(inputs->modifiers_timer, MODIFIERS_DELAY_MS);
-}
-
-/* Up to four bytes, first one lowest; a zero ends them. */
-static void handle_key(InputsChannel *inputs, uint32_t code)
-{
-    for (; code; code >>= 8) {
-        if (!(code & 0xff))
-            break;
-        press(inputs, (uint8_t)code);
-    }
-}
 
 static bool handle_modifiers(InputsChannel *inputs, WireReader *r, GError **error)
 {
@@ -87,10 +69,8 @@ static bool handle_modifiers(InputsChannel *inputs, WireReader *r, GError **erro
 
     if (!msgc_inputs_key_modifiers_decode(r, &m, error))
         return false;
-    if (inputs->channel.server->keyboard) {
-        key_tracker_set_modifiers(&inputs->keys, m.modifiers);
-        loop_timer_start(inputs->modifiers_timer, MODIFIERS_DELAY_MS);
-    }
+    if (inputs->channel.server->keyboard && key_tracker_set_modifiers(&inputs->keys, m.modifiers))
+        loop_timer_start(inputs->modifiers_timer, LOCK_ECHO_MS);
     return true;
 }
 
@@ -99,17 +79,19 @@ static bool handle_keyboard(ChannelClient *cc, uint16_t type, const uint8_t *bod
     InputsChannel *inputs = (InputsChannel *)cc->channel;
     WireReader r = wire_reader(body, size);
     MsgcInputsKeyDown m;
+    bool toggled;
 
     if (type == SPICE_MSGC_INPUTS_KEY_MODIFIERS)
         return handle_modifiers(inputs, &r, error);
     if (type == SPICE_MSGC_INPUTS_KEY_SCANCODE) {
-        for (size_t i = 0; i < size; i++)
-            press(inputs, body[i]);
-        return true;
+        toggled = key_tracker_bytes(&inputs->keys, body, (uint32_t)size);
+    } else {
+        if (!msgc_inputs_key_down_decode(&r, &m, error)) /* KEY_UP has the same layout */
+            return false;
+        toggled = key_tracker_code(&inputs->keys, m.code);
     }
-    if (!msgc_inputs_key_down_decode(&r, &m, error)) /* KEY_UP has the same layout */
-        return false;
-    handle_key(inputs, m.code);
+    if (toggled)
+        loop_timer_start(inputs->modifiers_timer, LOCK_ECHO_MS);
     return true;
 }
 
@@ -130,13 +112,16 @@ static bool is_server_mode(RedsState *server)
     return main_channel_mouse_mode(server->main) == SPICE_MOUSE_MODE_SERVER;
 }
 
-static void acknowledge(InputsClient *client)
+static void acknowledge(InputsClient *client, unsigned n)
+{
+    while (n--)
+        channel_client_push_empty(&client->cc, SPICE_MSG_INPUTS_MOUSE_MOTION_ACK);
+}
+
+static void count_motion(InputsClient *client)
 {
     /* On the way to another host they are only counted: that host acknowledges. */
-    while (client->motion_count >= MOTION_ACK_BUNCH && !client->cc.migrating) {
-        client->motion_count -= MOTION_ACK_BUNCH;
-        channel_client_push_empty(&client->cc, SPICE_MSG_INPUTS_MOUSE_MOTION_ACK);
-    }
+    acknowledge(client, motion_counter_event(&client->motions, client->cc.migrating));
 }
 
 static bool handle_motion(InputsClient *client, WireReader *r, GError **error)
@@ -147,10 +132,9 @@ static bool handle_motion(InputsClient *client, WireReader *r, GError **error)
 
     if (!msgc_inputs_mouse_motion_decode(r, &m, error))
         return false;
-    client->motion_count++;
-    acknowledge(client);
+    count_motion(client);
     if (mouse && is_server_mode(server))
-        mouse->motion(server->mouse, m.dx, m.dy, 0, mouse_buttons_for_host(m.buttons_state));
+        mouse->motion(server->mouse, m.dx, m.dy, 0, buttons_for_host(m.buttons_state));
     return true;
 }
 
@@ -162,10 +146,9 @@ static bool handle_position(InputsClient *client, WireReader *r, GError **error)
 
     if (!msgc_inputs_mouse_position_decode(r, &m, error))
         return false;
-    client->motion_count++;
-    acknowledge(client);
+    count_motion(client);
     if (tablet && !is_server_mode(server))
-        tablet->position(server->tablet, (int)m.x, (int)m.y, mouse_buttons_for_host(m.buttons_state));
+        tablet->position(server->tablet, (int)m.x, (int)m.y, buttons_for_host(m.buttons_state));
     return true;
 }
 
@@ -179,8 +162,8 @@ static bool handle_press(RedsState *server, WireReader *r, GError **error)
 
     if (!msgc_inputs_mouse_press_decode(r, &m, error))
         return false;
-    wheel = m.button == SPICE_MOUSE_BUTTON_UP ? -1 : m.button == SPICE_MOUSE_BUTTON_DOWN ? 1 : 0;
-    buttons = mouse_buttons_for_host(m.buttons_state);
+    wheel = wheel_of_button(m.button);
+    buttons = buttons_for_host(m.buttons_state);
     if (is_server_mode(server)) {
         if (mouse)
             mouse->motion(server->mouse, 0, 0, wheel, buttons);
@@ -199,7 +182,7 @@ static bool handle_release(RedsState *server, WireReader *r, GError **error)
 
     if (!msgc_inputs_mouse_release_decode(r, &m, error))
         return false;
-    buttons = mouse_buttons_for_host(m.buttons_state);
+    buttons = buttons_for_host(m.buttons_state);
     if (is_server_mode(server)) {
         if (mouse)
             mouse->buttons(server->mouse, buttons);
@@ -259,7 +242,7 @@ static void inputs_disconnected(ChannelClient *cc)
 static GBytes *inputs_save(void *self, uint64_t serial, MigrationReport *report)
 {
     InputsClient *client = self;
-    InputsState state = {(uint16_t)MIN(client->motion_count, STATE_MAX_MOTIONS)};
+    InputsState state = {MIN(motion_counter_save(&client->motions), STATE_MAX_MOTIONS)};
     GBytes *data = inputs_state_encode(&state);
 
     if (report)
@@ -274,7 +257,7 @@ static bool inputs_load(void *self, const uint8_t *data, size_t size, MigrationR
 
     if (!inputs_state_decode(data, size, &state, error))
         return false;
-    client->motion_count = state.motion_count;
+    client->restored_motions = state.motion_count;
     if (report)
         migration_report_channel(report, "inputs", size);
     return true;
@@ -282,8 +265,10 @@ static bool inputs_load(void *self, const uint8_t *data, size_t size, MigrationR
 
 static void inputs_activate(void *self)
 {
-    push_modifiers(self);
-    acknowledge(self);
+    InputsClient *client = self;
+
+    push_modifiers(&client->cc);
+    acknowledge(client, motion_counter_restore(&client->motions, client->restored_motions));
 }
 
 static const ChannelOps inputs_ops = {
@@ -300,8 +285,7 @@ InputsChannel *inputs_channel_new(RedsState *server)
 {
     InputsChannel *inputs = g_new0(InputsChannel, 1);
 
-    inputs->keys.push = push_code;
-    inputs->keys.opaque = inputs;
+    key_tracker_init(&inputs->keys, push_code, inputs);
     inputs->modifiers_timer = loop_timer_new(server->loop, tell_modifiers, inputs);
     inputs->channel.caps = 1u << SPICE_INPUTS_CAP_KEY_SCANCODE;
     channel_init(&inputs->channel, server, &inputs_ops, SPICE_CHANNEL_INPUTS, 0, server->loop, NULL);

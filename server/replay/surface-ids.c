@@ -3,8 +3,8 @@
 
 void surface_ids_init(SurfaceIds *ids, uint32_t limit)
 {
-    g_mutex_init(&ids->mutex);
-    g_cond_init(&ids->freed);
+    pthread_mutex_init(&ids->mutex, NULL);
+    pthread_cond_init(&ids->freed, NULL);
     /* A table with holes: a hostile recorded id must not cost memory. */
     ids->map = g_hash_table_new(NULL, NULL);
     ids->map_length = 0;
@@ -15,8 +15,8 @@ void surface_ids_init(SurfaceIds *ids, uint32_t limit)
 
 void surface_ids_clear(SurfaceIds *ids)
 {
-    g_mutex_clear(&ids->mutex);
-    g_cond_clear(&ids->freed);
+    pthread_mutex_destroy(&ids->mutex);
+    pthread_cond_destroy(&ids->freed);
     g_hash_table_unref(ids->map);
     g_array_unref(ids->inverse);
     g_array_unref(ids->unused);
@@ -37,9 +37,9 @@ uint32_t surface_ids_new_id(SurfaceIds *ids, uint32_t recorded)
 {
     uint32_t id;
 
-    g_mutex_lock(&ids->mutex);
+    pthread_mutex_lock(&ids->mutex);
     while (ids->unused->len == 0 && ids->inverse->len >= ids->limit) {
-        g_cond_wait(&ids->freed, &ids->mutex);
+        pthread_cond_wait(&ids->freed, &ids->mutex);
     }
     if (ids->unused->len > 0) {
         id = g_array_index(ids->unused, uint32_t, 0);
@@ -51,7 +51,7 @@ uint32_t surface_ids_new_id(SurfaceIds *ids, uint32_t recorded)
     g_array_index(ids->inverse, uint32_t, id) = recorded;
     g_hash_table_insert(ids->map, GUINT_TO_POINTER(recorded), GUINT_TO_POINTER(id));
     ids->map_length = MAX(ids->map_length, (uint64_t)recorded + 1);
-    g_mutex_unlock(&ids->mutex);
+    pthread_mutex_unlock(&ids->mutex);
     return id;
 }
 
@@ -63,10 +63,10 @@ uint32_t surface_ids_get(SurfaceIds *ids, uint32_t recorded)
     if (recorded == SURFACE_ID_NONE) {
         return SURFACE_ID_NONE;
     }
-    g_mutex_lock(&ids->mutex);
+    pthread_mutex_lock(&ids->mutex);
     known = recorded < ids->map_length;
     id = known ? lookup(ids, recorded) : 0;
-    g_mutex_unlock(&ids->mutex);
+    pthread_mutex_unlock(&ids->mutex);
     if (!known) {
         g_warning("replay: surface %u is used before it is created", recorded);
     }
@@ -77,7 +77,7 @@ void surface_ids_free_id(SurfaceIds *ids, uint32_t id)
 {
     uint32_t recorded;
 
-    g_mutex_lock(&ids->mutex);
+    pthread_mutex_lock(&ids->mutex);
     if (id < ids->inverse->len) {
         recorded = g_array_index(ids->inverse, uint32_t, id);
         g_array_index(ids->inverse, uint32_t, id) = SURFACE_ID_NONE;
@@ -87,7 +87,7 @@ void surface_ids_free_id(SurfaceIds *ids, uint32_t id)
             }
             g_array_append_val(ids->unused, id);
         }
-        g_cond_signal(&ids->freed);
+        pthread_cond_signal(&ids->freed);
     }
-    g_mutex_unlock(&ids->mutex);
+    pthread_mutex_unlock(&ids->mutex);
 }

@@ -9,14 +9,15 @@
 #pragma once
 
 #include <glib.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #define SURFACE_ID_NONE 0xffffffffu
 
 typedef struct SurfaceIds {
-    GMutex mutex;
-    GCond freed;
+    pthread_mutex_t mutex; /* not GMutex, which the thread sanitizer cannot see */
+    pthread_cond_t freed;
     GHashTable *map;     /* recorded id -> id; an absent one below map_length was freed or never made */
     uint64_t map_length; /* highest recorded id ever made, plus one */
     GArray *inverse;     /* uint32_t, by id: recorded id or SURFACE_ID_NONE */

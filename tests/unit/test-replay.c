@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/replay/command.h"
 
+#include <pthread.h>
 #include <spice.h>
 #include <string.h>
 #include <zlib.h>
@@ -243,48 +244,72 @@ static void test_blocking(void)
     spice_replay_free(release.replay);
 }
 
-typedef struct Queue {
+/* A slot through which commands go to the thread that frees them. */
+typedef struct Handover {
     SpiceReplay *replay;
-    GAsyncQueue *commands;
-} Queue;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    QXLCommandExt *cmd;
+    bool ended;
+} Handover;
 
 static void *free_all(void *data)
 {
-    Queue *q = data;
-    void *cmd;
+    Handover *h = data;
+    QXLCommandExt *cmd;
 
-    while ((cmd = g_async_queue_pop(q->commands)) != q) {
-        spice_replay_free_cmd(q->replay, cmd);
+    for (;;) {
+        pthread_mutex_lock(&h->mutex);
+        while (!h->cmd && !h->ended) {
+            pthread_cond_wait(&h->changed, &h->mutex);
+        }
+        cmd = h->cmd;
+        h->cmd = NULL;
+        pthread_cond_signal(&h->changed);
+        pthread_mutex_unlock(&h->mutex);
+        if (!cmd) {
+            return NULL;
+        }
+        spice_replay_free_cmd(h->replay, cmd);
     }
-    return NULL;
+}
+
+static void hand_over(Handover *h, QXLCommandExt *cmd)
+{
+    pthread_mutex_lock(&h->mutex);
+    while (h->cmd) {
+        pthread_cond_wait(&h->changed, &h->mutex);
+    }
+    h->cmd = cmd;
+    h->ended = !cmd;
+    pthread_cond_signal(&h->changed);
+    pthread_mutex_unlock(&h->mutex);
 }
 
 /* Many surfaces through few ids, freed by another thread. */
 static void test_threads(void)
 {
     g_autoptr(GString) s = g_string_new(HEADER);
+    Handover h = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     QXLCommandExt *cmd;
     GThread *thread;
     unsigned count = 0;
-    Queue q;
 
     for (uint32_t i = 0; i < 3000; i++) {
         surface_text(s, i % 7, true);
         surface_text(s, i % 7, false);
     }
-    q.replay = open_text(s->str, 4);
-    q.commands = g_async_queue_new();
-    thread = g_thread_new("free", free_all, &q);
-    while ((cmd = spice_replay_next_cmd(q.replay, NULL))) {
-        g_assert_cmpuint(surface_of(cmd), <, 4);
-        g_async_queue_push(q.commands, cmd);
+    h.replay = open_text(s->str, 4);
+    thread = g_thread_new("free", free_all, &h);
+    while ((cmd = spice_replay_next_cmd(h.replay, NULL))) {
+        g_assert_cmpuint(((const QXLSurfaceCmd *)(uintptr_t)cmd->cmd.data)->type, ==, count & 1);
+        hand_over(&h, cmd);
         count++;
     }
-    g_async_queue_push(q.commands, &q);
+    hand_over(&h, NULL);
     g_thread_join(thread);
     g_assert_cmpuint(count, ==, 6000);
-    g_async_queue_unref(q.commands);
-    spice_replay_free(q.replay);
+    spice_replay_free(h.replay);
 }
 
 /* The number of commands of a recording. */
