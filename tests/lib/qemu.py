@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Qemu: runs one unmodified QEMU with a SPICE server library of choice, and talks QMP to it."""
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PROGRAM = "qemu-system-x86_64"
+
+
+class QemuError(Exception):
+    """A QMP command failed, took too long, or QEMU ended."""
+
+
+def available():
+    return shutil.which(PROGRAM) is not None
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Qemu:
+    """A machine without a disk: its firmware's messages are the picture.
+
+    lib: directory of libspice-server.so.1, "stock" = the system's. incoming: waits for a migration on .migrate_port.
+    """
+
+    def __init__(self, vga="std", lib=os.path.join(TOP, "build/lib"), incoming=False, seamless=True, extra=(), env=None):
+        self.port = free_port()
+        self.migrate_port = free_port()
+        self.dir = tempfile.mkdtemp(prefix="caravan-qemu-")
+        path = os.path.join(self.dir, "qmp")
+        environment = dict(os.environ, **(env or {}))
+        environment.pop("LD_LIBRARY_PATH", None)
+        if lib != "stock":
+            environment["LD_LIBRARY_PATH"] = os.path.abspath(lib)
+        argv = [PROGRAM, "-M", "pc", "-m", "64", "-nodefaults", "-display", "none", "-qmp",
+                "unix:%s,server=on,wait=off" % path, "-spice",
+                "port=%d,addr=127.0.0.1,disable-ticketing=on,seamless-migration=%s" %
+                (self.port, "on" if seamless else "off")]
+        argv += ["-device", "virtio-vga"] if vga == "virtio" else ["-vga", vga]
+        if incoming:
+            argv += ["-incoming", "tcp:127.0.0.1:%d" % self.migrate_port]
+        self.log = os.path.join(self.dir, "log")
+        self.events = []
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(argv + list(extra), env=environment, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log)
+        self._connect(path)
+
+    def _connect(self, path, timeout=20):
+        deadline = time.monotonic() + timeout
+        self._socket = socket.socket(socket.AF_UNIX)
+        while True:
+            try:
+                self._socket.connect(path)
+                break
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise QemuError("QEMU does not start: " + self.log_text()) from None
+                time.sleep(0.02)
+        self._socket.settimeout(30)
+        self._file = self._socket.makefile("rw")
+        self._file.readline()
+        self.qmp("qmp_capabilities")
+
+    def qmp(self, command, **arguments):
+        self._file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self._file.flush()
+        while True:
+            line = self._file.readline()
+            if not line:
+                raise QemuError("QEMU ended: " + self.log_text())
+            answer = json.loads(line)
+            if "event" in answer:
+                self.events.append(answer["event"])
+            elif "error" in answer:
+                raise QemuError("%s: %s" % (command, answer["error"]))
+            else:
+                return answer["return"]
+
+    def screen_sum(self):
+        """SHA-256 of the screen's RGB bytes, as gtk-client gives it."""
+        path = os.path.join(self.dir, "screen.ppm")
+        self.qmp("screendump", filename=path)
+        with open(path, "rb") as f:
+            return hashlib.sha256(f.read().split(b"\n", 3)[3]).hexdigest()
+
+    def migrate_to(self, other, client_port=None, timeout=30):
+        """A live migration in the order of a management layer; returns when it is complete."""
+        self.qmp("client_migrate_info", protocol="spice", hostname="127.0.0.1", port=client_port or other.port)
+        time.sleep(0.5)
+        self.qmp("migrate", uri="tcp:127.0.0.1:%d" % other.migrate_port)
+        deadline = time.monotonic() + timeout
+        while True:
+            status = self.qmp("query-migrate").get("status")
+            if status == "completed":
+                return
+            if status == "failed" or time.monotonic() > deadline:
+                raise QemuError("migration: %s; %s" % (status, self.log_text()))
+            time.sleep(0.05)
+
+    def wait_migrated(self, timeout=15):
+        """Until SPICE says that the client has left."""
+        deadline = time.monotonic() + timeout
+        while not self.qmp("query-spice")["migrated"]:
+            if time.monotonic() > deadline:
+                raise QemuError("the client does not leave")
+            time.sleep(0.05)
+
+    def log_text(self):
+        with open(self.log, errors="replace") as f:
+            return f.read()
+
+    def close(self):
+        if self.process.poll() is None:
+            try:
+                self.qmp("quit")
+                self.process.wait(10)
+            except (QemuError, OSError, subprocess.TimeoutExpired):
+                self.process.kill()
+        self.process.wait()
+        self._socket.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.close()
