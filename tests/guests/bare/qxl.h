@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A driver of the QXL device for the bare guest: native mode, command and cursor rings, memory for commands in blocks.
+ * Everything lies in the device's RAM bar, so it migrates with it.
+ */
+#pragma once
+
+#include "machine.h"
+
+#include <spice/enums.h>
+#include <spice/qxl_dev.h>
+
+#define SCREEN_WIDTH 1024
+#define SCREEN_HEIGHT 768
+#define QXL_BLOCK_SIZE (64 * 1024) /* one for each command and all that it refers to */
+
+/* Finds and resets the device, makes memory slot and primary surface. 0 on success. */
+int qxl_init(void);
+
+/* A zeroed block, waiting for the device to release one if there is none left. */
+void *qxl_block(void);
+/* Address of something in a block (or a surface's memory) for the device. */
+QXLPHYSICAL qxl_address(const void *p);
+/* Memory for surfaces: never given back, `index` is 0..63. */
+void *qxl_surface_memory(unsigned index);
+
+void qxl_push_command(uint32_t type, void *command);
+void qxl_push_cursor(void *command);
+/* Until the device has fetched everything. */
+void qxl_drain(void);

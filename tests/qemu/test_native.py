@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""QEMU's native qxl with the bare-metal guest: cached pictures, surfaces, cursors, evictions, live migrations (TAP)."""
+import os
+import sys
+import time
+import traceback
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+import qemu  # noqa: E402
+from bare_guest import BareGuest  # noqa: E402
+from client import Client  # noqa: E402
+from wiretap import Wiretap  # noqa: E402
+
+LOCAL = "127.0.0.1"
+HOPS = int(os.environ.get("CARAVAN_HOPS", "6"))
+SMALL_CACHE = 24 * 128 * 96 * 4 * 2  # bytes: two sets of pictures fit, minus what surfaces use
+
+
+def equal(machine, client, timeout=15):
+    """Whether the client comes to show what the machine's screen shows."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if machine.screen_sum() == client.sum():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def check_logs(*machines):
+    for machine in machines:
+        assert "Spice-" not in machine.log_text(), machine.log_text()
+
+
+def scenes():
+    """Each scene, with a cache in which everything fits and one that evicts."""
+    for cache in (None, SMALL_CACHE):
+        with BareGuest() as guest, Wiretap([(LOCAL, guest.port)]) as tap, \
+                Client(tap.ports[0], cache_size=cache) as client:
+            client.wait_picture()
+            for scene in "pscfdnbmdppnpnpfbdxfn":
+                guest.draw(scene)
+            assert equal(guest, client), "the picture differs"
+            counts = tap.stats()["phases"][-1]["total"]["cache"]
+            assert counts["missing"] == 0 and counts["hits"] > 0, counts
+            assert (counts["evicted"] > 0) == (cache is not None), counts
+            assert not tap.violations(), tap.violations()
+            check_logs(guest)
+
+
+def hop(tap, source, client, before="", after="pd"):
+    """One migration; gives the destination. Afterwards the guest draws what the client has seen before."""
+    destination = BareGuest(incoming=True)
+    try:
+        port = tap.add_route(LOCAL, destination.port)
+        source.draw(before)
+        assert equal(source, client), "the picture differs before"
+        tap.mark("switch")
+        source.migrate_to(destination, port)
+        source.wait_migrated()
+        client.wait_migrated()
+        assert equal(destination, client), "the picture differs after the switch"
+        tap.mark("after")
+        destination.draw(after)
+        assert equal(destination, client), "the picture differs after drawing on"
+        stats = tap.stats()
+        for phase in ("switch", "after"):
+            counts = tap.phase(phase, stats)["total"]["cache"]
+            for bad in ("inval_all", "resent", "resent_lost", "missing"):
+                assert counts[bad] == 0, (phase, counts)
+        assert not tap.violations(), tap.violations()
+        check_logs(source, destination)
+        return destination
+    except BaseException:
+        destination.close()
+        raise
+
+
+def display_bytes(tap, phase, route):
+    return sum(c["from_server"]["bytes"] for c in tap.phase(phase)["channels"] if c["type"] == 2 and c["route"] == route)
+
+
+def migration():
+    """The switch alone costs next to nothing; then everything comes from the caches."""
+    with BareGuest() as source, Wiretap([(LOCAL, source.port)]) as tap, Client(tap.ports[0]) as client:
+        client.wait_picture()
+        destination = hop(tap, source, client, before="pscpdnp", after="pdnpd")
+        with destination:
+            cost = display_bytes(tap, "switch", 1)
+            print("# display bytes of the switch itself: %d" % cost)
+            assert cost <= 8192, cost
+
+
+def ping_pong():
+    """Many migrations in a row, in the middle of evictions."""
+    with Wiretap() as tap:
+        guest = BareGuest()
+        try:
+            tap.add_route(LOCAL, guest.port)
+            with Client(tap.ports[0], cache_size=SMALL_CACHE) as client:
+                client.wait_picture()
+                for number in range(HOPS):
+                    following = hop(tap, guest, client, before="npsd" if number % 2 else "fbcpx", after="pd")
+                    guest.close()
+                    guest = following
+        finally:
+            guest.close()
+
+
+CASES = [("scenes", scenes), ("live migration", migration), ("%d migrations in a row" % HOPS, ping_pong)]
+
+
+def main():
+    print("1..%d" % len(CASES))
+    failed = False
+    for number, (name, function) in enumerate(CASES, 1):
+        if not qemu.available():
+            print("ok %d - %s # SKIP %s is not installed" % (number, name, qemu.PROGRAM))
+            continue
+        try:
+            function()
+            print("ok %d - %s" % (number, name), flush=True)
+        except Exception:
+            failed = True
+            traceback.print_exc(file=sys.stdout)
+            print("not ok %d - %s" % (number, name), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
