@@ -59,7 +59,8 @@ void channel_client_disconnect(ChannelClient *cc);
 
 void pipe_item_init(PipeItem *item, const PipeItemOps *ops);
 /* Adds to the end of the queue (takes ownership) and sends what can be sent. After MIGRATE was queued, or on a closed
- * connection, the item is freed instead. */
+ * connection, the item is freed instead. What sends may find that the connection is broken, and then drops it: whoever
+ * walks the list of connections takes the next one first, whoever needs `cc` afterwards holds a reference. */
 void channel_client_push(ChannelClient *cc, PipeItem *item);
 /* Adds without sending at once: for several items in a row, then channel_client_pump(). */
 void channel_client_queue(ChannelClient *cc, PipeItem *item);
