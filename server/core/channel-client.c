@@ -79,7 +79,7 @@ static void out_message_free(OutMessage *message)
 
 typedef struct GoneTask {
     Client *client;
-    Channel *channel;
+    Channel *channel; /* may be destroyed by the time the task is run */
     bool waited;
 } GoneTask;
 
@@ -88,7 +88,9 @@ static void tell_client_gone(void *data)
 {
     GoneTask *task = data;
 
-    client_channel_gone(task->client, task->channel);
+    /* The books of a channel that was destroyed meanwhile are closed. */
+    if (g_list_find(task->client->server->channels, task->channel))
+        client_channel_gone(task->client, task->channel);
     if (task->waited)
         client_data_arrived(task->client);
     client_unref(task->client);

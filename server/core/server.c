@@ -112,12 +112,12 @@ void server_destroy(RedsState *server)
             link_stage_cancel(server->links.head->data);
         server_disconnect_all(server);
         g_warn_if_fail(!server->qxls);
+        task_queue_run(server->tasks); /* what the connections left behind concerns channels and caravan */
         if (server->inputs)
             inputs_channel_free(server->inputs);
         if (server->main)
             main_channel_free(server->main);
         caravan_free(server->caravan);
-        task_queue_run(server->tasks);
         loop_watch_free(server->task_watch);
         task_queue_free(server->tasks);
         close(server->task_fd);
