@@ -45,7 +45,8 @@ bool qxl_add(RedsState *server, QXLInstance *instance, GError **error)
     /* Hosts of old kept the worker that they were given here: they get something that leads back to the instance. */
     if (interface->attache_worker)
         interface->attache_worker(instance, (QXLWorker *)instance);
-    interface->set_compression_level(instance, 0);
+    if (interface->set_compression_level)
+        interface->set_compression_level(instance, 0);
     main_channel_update_mouse(server->main);
     return true;
 }
