@@ -16,6 +16,9 @@
 /* Messages are gathered into one write until they weigh this much. */
 #define GATHER_BYTES (64 * 1024)
 #define GATHER_MESSAGES 48
+/* What waits for a slow client: beyond this no more drawing commands are fetched. */
+#define MAX_PIPE 50
+#define MAX_PIPE_BYTES (128 << 20)
 /* Memory that an idle connection keeps for the next message body. */
 #define KEEP_BODY_BYTES (256 * 1024)
 
@@ -102,7 +105,6 @@ void channel_client_disconnect(ChannelClient *cc)
     Channel *channel = cc->channel;
     SpiceChannelEventInfo *info;
     GoneTask *task;
-    GList *link;
 
     if (!cc->connected)
         return;
@@ -111,8 +113,8 @@ void channel_client_disconnect(ChannelClient *cc)
     client_set_channel(cc->client, channel->type, channel->id, false);
     loop_watch_free(cc->watch);
     cc->watch = NULL;
-    while ((link = g_queue_pop_head_link(&cc->pipe)))
-        pipe_item_free(link->data);
+    while (cc->pipe.head)
+        channel_client_remove(cc, cc->pipe.head->data);
     g_queue_clear_full(&cc->out, (GDestroyNotify)out_message_free);
     info = stream_info(cc->link.stream);
     stream_free(cc->link.stream);
@@ -151,12 +153,25 @@ static bool refuses(const ChannelClient *cc)
     return !cc->connected || cc->migrating;
 }
 
+static void enqueue(ChannelClient *cc, PipeItem *item, void (*push)(GQueue *queue, GList *link))
+{
+    cc->pipe_bytes += item->bytes;
+    push(&cc->pipe, &item->link);
+}
+
+/* The caller owns the item afterwards. */
+static void dequeue(ChannelClient *cc, PipeItem *item)
+{
+    cc->pipe_bytes -= item->bytes;
+    g_queue_unlink(&cc->pipe, &item->link);
+}
+
 void channel_client_queue(ChannelClient *cc, PipeItem *item)
 {
     if (refuses(cc))
         pipe_item_free(item);
     else
-        g_queue_push_tail_link(&cc->pipe, &item->link);
+        enqueue(cc, item, g_queue_push_tail_link);
 }
 
 void channel_client_queue_next(ChannelClient *cc, PipeItem *item)
@@ -164,7 +179,7 @@ void channel_client_queue_next(ChannelClient *cc, PipeItem *item)
     if (refuses(cc))
         pipe_item_free(item);
     else
-        g_queue_push_head_link(&cc->pipe, &item->link);
+        enqueue(cc, item, g_queue_push_head_link);
 }
 
 void channel_client_push(ChannelClient *cc, PipeItem *item)
@@ -175,13 +190,18 @@ void channel_client_push(ChannelClient *cc, PipeItem *item)
 
 void channel_client_remove(ChannelClient *cc, PipeItem *item)
 {
-    g_queue_unlink(&cc->pipe, &item->link);
+    dequeue(cc, item);
     pipe_item_free(item);
 }
 
 unsigned channel_client_pipe_length(const ChannelClient *cc)
 {
     return cc->pipe.length;
+}
+
+bool channel_client_pipe_is_full(const ChannelClient *cc)
+{
+    return cc->pipe.length > MAX_PIPE || cc->pipe_bytes > MAX_PIPE_BYTES;
 }
 
 bool channel_client_is_idle(const ChannelClient *cc)
@@ -271,8 +291,9 @@ static size_t gather(ChannelClient *cc)
 
     while (cc->connected && cc->pipe.length && window_is_open(cc) && bytes < GATHER_BYTES &&
            cc->out.length < GATHER_MESSAGES) {
-        PipeItem *item = g_queue_pop_head_link(&cc->pipe)->data;
+        PipeItem *item = cc->pipe.head->data;
 
+        dequeue(cc, item);
         item->ops->send(cc, item);
         pipe_item_free(item);
         bytes = 0;
@@ -437,7 +458,7 @@ static bool handle_flush_mark(ChannelClient *cc, GError **error)
         return true;
     item = g_new0(PipeItem, 1);
     pipe_item_init(item, &migrate_data_ops);
-    g_queue_push_tail_link(&cc->pipe, &item->link); /* the one thing that may follow MIGRATE */
+    enqueue(cc, item, g_queue_push_tail_link); /* the one thing that may follow MIGRATE */
     channel_client_pump(cc);
     return true;
 }

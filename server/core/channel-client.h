@@ -20,7 +20,8 @@ typedef struct PipeItemOps {
 
 struct PipeItem {
     const PipeItemOps *ops;
-    GList link; /* place in the queue; link.data = item */
+    GList link;   /* place in the queue; link.data = item */
+    size_t bytes; /* memory that it holds, if that is worth a limit; not to be changed while it is queued */
 };
 
 struct ChannelClient {
@@ -33,6 +34,7 @@ struct ChannelClient {
     /* private to channel-client.c */
     LoopWatch *watch;
     GQueue pipe;
+    size_t pipe_bytes; /* sum over its items */
     GQueue out; /* messages being written */
     bool pushing;
     uint64_t serial; /* of the last message sent, 0 = none */
@@ -74,6 +76,8 @@ void channel_client_push_empty(ChannelClient *cc, uint16_t type);
 /* A message whose body is ready now, queued. `body` is emptied. */
 void channel_client_push_body(ChannelClient *cc, uint16_t type, WireWriter *body);
 unsigned channel_client_pipe_length(const ChannelClient *cc);
+/* Enough is queued: no more commands should be fetched that add to it. Limits the number of items and their memory. */
+bool channel_client_pipe_is_full(const ChannelClient *cc);
 /* True if everything queued was handed to the socket. */
 bool channel_client_is_idle(const ChannelClient *cc);
 

@@ -126,13 +126,12 @@ void channel_migrate(Channel *channel, Client *client)
     channel_call(channel, do_migrate, &task);
 }
 
-unsigned channel_longest_pipe(const Channel *channel)
+bool channel_is_full(const Channel *channel)
 {
-    unsigned longest = 0;
-
     for (GList *l = channel->clients; l; l = l->next)
-        longest = MAX(longest, channel_client_pipe_length(l->data));
-    return longest;
+        if (channel_client_pipe_is_full(l->data))
+            return true;
+    return false;
 }
 
 static ChannelClient *find_busy(Channel *channel)

@@ -11,8 +11,6 @@
 #include <pthread.h>
 #include <signal.h>
 
-/* Commands are fetched while no client has more than this in its queue. */
-#define MAX_PIPE 50
 /* One round of fetching, before sockets and requests get their turn. */
 #define ROUND_US (10 * 1000)
 /* An empty ring is looked at once more after this time; then the host is asked to call. */
@@ -246,7 +244,7 @@ static RingState process_ring(Ring *ring, gint64 end)
     Worker *worker = ring->worker;
     QXLCommandExt command;
 
-    while (channel_longest_pipe(ring->channel) <= MAX_PIPE) {
+    while (!channel_is_full(ring->channel)) {
         if (!ring->get(worker->qxl->instance, &command)) {
             if (ring->empty_polls++ != 1 || ring->request(worker->qxl->instance))
                 return RING_EMPTY;
@@ -306,7 +304,7 @@ static void flush_ring(Ring *ring)
         }
         for (GList *l = ring->channel->clients, *next; l; l = next) {
             next = l->next;
-            if (channel_client_pipe_length(l->data) > MAX_PIPE)
+            if (channel_client_pipe_is_full(l->data))
                 channel_client_step(l->data, POLL_MS);
         }
     }
