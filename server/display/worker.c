@@ -270,14 +270,17 @@ static void pump_clients(Channel *channel)
 static void process_rings(Worker *worker)
 {
     gint64 end = g_get_monotonic_time() + ROUND_US;
-    RingState cursor, display;
+    RingState cursor = RING_EMPTY, display = RING_EMPTY;
 
-    if (!worker->running)
-        return;
-    cursor = process_ring(&worker->cursor_ring, end);
-    display = process_ring(&worker->display_ring, end);
+    if (worker->running) {
+        cursor = process_ring(&worker->cursor_ring, end);
+        display = process_ring(&worker->display_ring, end);
+    }
+    /* Requests of the host may have queued something, even while the VM is stopped. */
     pump_clients(worker->cursor_ring.channel);
     pump_clients(worker->display_ring.channel);
+    if (!worker->running)
+        return;
     if (cursor == RING_TIME || display == RING_TIME)
         worker_wake_rings(worker);
     else if (worker->cursor_ring.empty_polls == 1 || worker->display_ring.empty_polls == 1)
