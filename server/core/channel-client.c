@@ -19,6 +19,10 @@
 /* What waits for a slow client: beyond this no more drawing commands are fetched. */
 #define MAX_PIPE 50
 #define MAX_PIPE_BYTES (128 << 20)
+/* Messages read in a row before other connections get their turn. */
+#define MAX_RECEIVE 64
+/* Answers that may wait for a client on a channel without ack window. */
+#define MAX_ANSWERS 4096
 /* Memory that an idle connection keeps for the next message body. */
 #define KEEP_BODY_BYTES (256 * 1024)
 
@@ -586,12 +590,15 @@ end:
 
 static void receive(ChannelClient *cc)
 {
-    while (cc->connected && read_message(cc)) {
+    /* The watch is level triggered: what is left comes next. */
+    for (unsigned n = 0; n < MAX_RECEIVE && cc->connected && read_message(cc); n++) {
         g_autoptr(GError) error = NULL;
 
         cc->in_header_size = 0;
         if (!handle_message(cc, cc->in_type, cc->in_body.data, cc->in_body.size, &error))
             drop(cc, error ? error->message : "bad message");
+        else if (!cc->channel->ops->acks && cc->pipe.length > MAX_ANSWERS)
+            drop(cc, "the client asks and asks, but does not read the answers");
         if (cc->in_body.capacity > KEEP_BODY_BYTES)
             wire_writer_clear(&cc->in_body);
     }

@@ -106,8 +106,9 @@ void qxl_primary_changed(QXLInstance *instance, const QXLDevSurfaceCreate *surfa
     task->active = surface != NULL;
     if (surface)
         task->surface = *surface;
-    /* Hosts may create surfaces in a thread of their own, beside the one that runs their loop. */
-    if (g_thread_self() == task->server->thread)
+    /* Hosts may create surfaces in a thread of their own, beside the one that runs their loop: what such a thread said
+     * earlier comes first. */
+    if (g_thread_self() == task->server->thread && task_queue_is_empty(task->server->tasks))
         apply_primary(task);
     else
         server_post(task->server, apply_primary, task);
