@@ -98,8 +98,11 @@ static void main_connected(ChannelClient *cc)
     if (cc->client->target)
         return; /* silent until the client says how it migrates */
     main_client_greet(mc);
-    if (cc->connected && !stream_is_unix(cc->link.stream))
+    if (!cc->connected)
+        return; /* it went while it was greeted */
+    if (!stream_is_unix(cc->link.stream))
         net_test_start(&mc->net_test);
+    net_test_watch(&mc->net_test);
 }
 
 static void main_disconnected(ChannelClient *cc)
