@@ -46,6 +46,7 @@ ChannelClient *channel_client_new(Channel *channel, Client *client, const Link *
     cc->connected = true;
     g_queue_init(&cc->pipe);
     g_queue_init(&cc->out);
+    cc->moved_at = g_get_monotonic_time();
     cc->client_generation = G_MAXUINT32;
     cc->ack_window = link->low_bandwidth ? ACK_WINDOW_LOW_BANDWIDTH : ACK_WINDOW;
     cc->wait_data = link->migration && (channel->ops->migrate_flags & SPICE_MIGRATE_NEED_DATA_TRANSFER);
@@ -208,6 +209,11 @@ bool channel_client_pipe_is_full(const ChannelClient *cc)
     return cc->pipe.length > MAX_PIPE || cc->pipe_bytes > MAX_PIPE_BYTES;
 }
 
+bool channel_client_is_stuck(const ChannelClient *cc, unsigned ms)
+{
+    return channel_client_pipe_is_full(cc) && g_get_monotonic_time() - cc->moved_at > (gint64)ms * 1000;
+}
+
 bool channel_client_is_idle(const ChannelClient *cc)
 {
     return cc->pipe.length == 0 && cc->out.length == 0;
@@ -268,6 +274,7 @@ static bool write_out(ChannelClient *cc)
             return false;
         }
         cc->bytes_out += (uint64_t)written;
+        cc->moved_at = g_get_monotonic_time();
         while (written > 0) {
             OutMessage *m = cc->out.head->data;
             size_t left = m->header_size + m->body.size - m->sent;
@@ -579,6 +586,7 @@ static bool read_message(ChannelClient *cc)
         cc->in_body.size += (size_t)n;
     }
     cc->bytes_in += header_size + cc->in_size;
+    cc->moved_at = g_get_monotonic_time();
     return true;
 end:
     if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) {

@@ -51,6 +51,7 @@ struct ChannelClient {
     uint32_t in_size;
     WireWriter in_body;
     uint64_t bytes_in, bytes_out;
+    gint64 moved_at; /* monotonic us at which the last byte moved, in or out */
 };
 
 ChannelClient *channel_client_new(Channel *channel, Client *client, const Link *link);
@@ -78,6 +79,8 @@ void channel_client_push_body(ChannelClient *cc, uint16_t type, WireWriter *body
 unsigned channel_client_pipe_length(const ChannelClient *cc);
 /* Enough is queued: no more commands should be fetched that add to it. Limits the number of items and their memory. */
 bool channel_client_pipe_is_full(const ChannelClient *cc);
+/* The queue is full, and not a byte has moved for `ms`. */
+bool channel_client_is_stuck(const ChannelClient *cc, unsigned ms);
 /* True if everything queued was handed to the socket. */
 bool channel_client_is_idle(const ChannelClient *cc);
 

@@ -16,6 +16,9 @@
 /* An empty ring is looked at once more after this time; then the host is asked to call. */
 #define POLL_MS 10
 #define FLUSH_MS (30 * 1000)
+/* A client that holds up the guest and takes nothing for so long is dropped; looked for that often. */
+#define STUCK_MS (30 * 1000)
+#define STUCK_CHECK_MS 1000
 
 typedef struct Ring {
     Worker *worker;
@@ -267,6 +270,24 @@ static void pump_clients(Channel *channel)
     }
 }
 
+static void drop_stuck(Channel *channel)
+{
+    for (GList *l = channel->clients, *next; l; l = next) {
+        next = l->next;
+        if (!channel_client_is_stuck(l->data, STUCK_MS))
+            continue;
+        g_warning("channel %u:%u: the client takes nothing while the guest waits for it; it is dropped", channel->type,
+                  channel->id);
+        channel_client_disconnect(l->data);
+    }
+}
+
+/* There is more to fetch, and room for it now that the clients were served. */
+static bool wants_more(const Ring *ring, RingState state)
+{
+    return state == RING_TIME || (state == RING_BLOCKED && !channel_is_full(ring->channel));
+}
+
 static void process_rings(Worker *worker)
 {
     gint64 end = g_get_monotonic_time() + ROUND_US;
@@ -281,10 +302,16 @@ static void process_rings(Worker *worker)
     pump_clients(worker->display_ring.channel);
     if (!worker->running)
         return;
-    if (cursor == RING_TIME || display == RING_TIME)
+    if (cursor == RING_BLOCKED || display == RING_BLOCKED) {
+        drop_stuck(worker->cursor_ring.channel);
+        drop_stuck(worker->display_ring.channel);
+    }
+    if (wants_more(&worker->cursor_ring, cursor) || wants_more(&worker->display_ring, display))
         worker_wake_rings(worker);
     else if (worker->cursor_ring.empty_polls == 1 || worker->display_ring.empty_polls == 1)
         loop_timer_start(worker->poll_timer, POLL_MS);
+    else if (cursor == RING_BLOCKED || display == RING_BLOCKED)
+        loop_timer_start(worker->poll_timer, STUCK_CHECK_MS);
 }
 
 void worker_wake_rings(Worker *worker)
