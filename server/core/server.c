@@ -164,6 +164,18 @@ void server_channel_event(RedsState *server, int event, SpiceChannelEventInfo *i
         server_post(server, deliver_event, task);
 }
 
+void server_channel_added(RedsState *server, Channel *channel)
+{
+    server->channels = g_list_prepend(server->channels, channel);
+    if (server->main && channel->type != SPICE_CHANNEL_MAIN)
+        main_channel_announce(server->main, channel);
+}
+
+void server_channel_removed(RedsState *server, Channel *channel)
+{
+    server->channels = g_list_remove(server->channels, channel);
+}
+
 Channel *server_find_channel(RedsState *server, uint8_t type, uint8_t id)
 {
     for (GList *l = server->channels; l; l = l->next) {
