@@ -69,6 +69,18 @@ unsigned draw_op_images(const DrawOp *op, Image *images[3])
     return n;
 }
 
+uint64_t draw_op_bytes(const DrawOp *op)
+{
+    Image *images[3];
+    unsigned n = draw_op_images(op, images);
+    uint64_t bytes = (uint64_t)op->n_clip_rects * sizeof(Rect);
+
+    for (unsigned i = 0; i < n; i++)
+        if (images[i]->type == SPICE_IMAGE_TYPE_BITMAP)
+            bytes += g_bytes_get_size(images[i]->bitmap.data);
+    return bytes;
+}
+
 void draw_op_unref(DrawOp *op)
 {
     Image *images[3];

@@ -130,3 +130,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrawOp, draw_op_unref)
 /* The images of the operation in the order in which they are sent: source, pattern, mask (or a composite's mask).
  * Gives how many; images[] has room for 3. SURFACE images included. */
 unsigned draw_op_images(const DrawOp *op, Image *images[3]);
+/* Memory that the operation keeps: its images' pixels and its clip. */
+uint64_t draw_op_bytes(const DrawOp *op);

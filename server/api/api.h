@@ -11,5 +11,14 @@
 
 #include <glib.h>
 
-/* One clear line for a function that hosts may call but that does not exist yet. */
-#define API_NOT_IMPLEMENTED() g_warning("%s is not implemented yet", __func__)
+/* One clear line, once, for a function that hosts may call (some for every frame of sound, or every write of a guest)
+ * but that does not exist yet. */
+#define API_NOT_IMPLEMENTED()                                                                                          \
+    do {                                                                                                               \
+        static gsize told;                                                                                             \
+                                                                                                                       \
+        if (g_once_init_enter(&told)) {                                                                                \
+            g_warning("%s is not implemented yet", __func__);                                                          \
+            g_once_init_leave(&told, 1);                                                                               \
+        }                                                                                                              \
+    } while (0)

@@ -81,6 +81,13 @@ static int add_qxl(SpiceServer *s, QXLInstance *qxl)
     return -1;
 }
 
+/* Devices that are accepted and then do nothing. */
+static bool is_placeholder(const char *type)
+{
+    return strcmp(type, SPICE_INTERFACE_PLAYBACK) == 0 || strcmp(type, SPICE_INTERFACE_RECORD) == 0 ||
+           strcmp(type, SPICE_INTERFACE_CHAR_DEVICE) == 0;
+}
+
 int spice_server_add_interface(SpiceServer *s, SpiceBaseInstance *sin)
 {
     const char *type = sin->sif->type;
@@ -128,6 +135,8 @@ int spice_server_remove_interface(SpiceBaseInstance *sin)
         qxl_remove(qxl);
         return 0;
     }
+    if (is_placeholder(sin->sif->type))
+        return 0;
     g_warning("an interface of type '%s' cannot be removed", sin->sif->type);
     return -1;
 }

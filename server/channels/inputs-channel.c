@@ -50,9 +50,11 @@ static void tell_modifiers(void *opaque)
 {
     InputsChannel *inputs = opaque;
 
-    for (GList *l = inputs->channel.clients; l; l = l->next)
+    for (GList *l = inputs->channel.clients, *next; l; l = next) {
+        next = l->next;
         if (!((ChannelClient *)l->data)->wait_data)
             push_modifiers(l->data);
+    }
 }
 
 void inputs_channel_set_leds(InputsChannel *inputs, int leds)

@@ -98,8 +98,11 @@ static void main_connected(ChannelClient *cc)
     if (cc->client->target)
         return; /* silent until the client says how it migrates */
     main_client_greet(mc);
+    if (!cc->connected)
+        return; /* it went while it was greeted */
     if (!stream_is_unix(cc->link.stream))
         net_test_start(&mc->net_test);
+    net_test_watch(&mc->net_test);
 }
 
 static void main_disconnected(ChannelClient *cc)
@@ -148,10 +151,11 @@ void main_channel_announce(MainChannel *main, Channel *channel)
 {
     ChannelId id = {channel->type, channel->id};
 
-    for (GList *l = main->channel.clients; l; l = l->next) {
+    for (GList *l = main->channel.clients, *next; l; l = next) {
         MainClient *mc = l->data;
         Client *client = mc->cc.client;
 
+        next = l->next;
         /* Between BEGIN and the end of the attempt the client would link it at the wrong host. */
         if (client->target || (client->channels_announced && caravan_is_under_way(main->channel.server->caravan)))
             g_array_append_val(mc->held, id);
@@ -162,12 +166,16 @@ void main_channel_announce(MainChannel *main, Channel *channel)
 
 void main_channel_release_announcements(MainChannel *main)
 {
-    for (GList *l = main->channel.clients; l; l = l->next) {
+    for (GList *l = main->channel.clients, *next; l; l = next) {
         MainClient *mc = l->data;
+        g_autoptr(GArray) held = mc->held;
 
-        for (guint i = 0; i < mc->held->len; i++)
-            push_channels(mc, &g_array_index(mc->held, ChannelId, i), 1);
-        g_array_set_size(mc->held, 0);
+        next = l->next;
+        mc->held = g_array_new(FALSE, FALSE, sizeof(ChannelId));
+        channel_client_ref(&mc->cc); /* the connection may end while it is written to */
+        for (guint i = 0; i < held->len; i++)
+            push_channels(mc, &g_array_index(held, ChannelId, i), 1);
+        channel_client_unref(&mc->cc);
     }
 }
 
@@ -194,6 +202,14 @@ void main_client_push_mm_time(MainClient *mc)
     channel_client_push_body(&mc->cc, SPICE_MSG_MAIN_MULTI_MEDIA_TIME, &body);
 }
 
+static void push_mouse_mode_to_all(MainChannel *main)
+{
+    for (GList *l = main->channel.clients, *next; l; l = next) {
+        next = l->next; /* what cannot be written ends a connection, which then leaves the list */
+        main_client_push_mouse_mode(l->data);
+    }
+}
+
 static void set_mouse_mode(MainChannel *main, uint32_t mode)
 {
     if (main->mouse_mode == mode)
@@ -201,8 +217,7 @@ static void set_mouse_mode(MainChannel *main, uint32_t mode)
     main->mouse_mode = mode;
     for (GList *l = main->channel.server->qxls; l; l = l->next)
         qxl_set_mouse_mode(l->data, mode);
-    for (GList *l = main->channel.clients; l; l = l->next)
-        main_client_push_mouse_mode(l->data);
+    push_mouse_mode_to_all(main);
 }
 
 uint32_t main_channel_mouse_mode(const MainChannel *main)
@@ -251,8 +266,7 @@ void main_channel_update_mouse(MainChannel *main)
         set_mouse_mode(main, SPICE_MOUSE_MODE_SERVER);
         return;
     }
-    for (GList *l = main->channel.clients; l; l = l->next)
-        main_client_push_mouse_mode(l->data);
+    push_mouse_mode_to_all(main);
 }
 
 static bool handle_mouse_mode_request(MainChannel *main, WireReader *r, GError **error)

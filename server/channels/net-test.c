@@ -52,6 +52,8 @@ void net_test_clear(NetTest *test)
 
 void net_test_start(NetTest *test)
 {
+    if (!test->cc->connected)
+        return;
     test->stage = NET_TEST_WARMUP;
     for (uint32_t id = 1; id <= 3; id++)
         push_ping(test->cc, id, (uint64_t)g_get_monotonic_time(), id == 3 ? RATE_BYTES : 0);

@@ -274,8 +274,11 @@ void caravan_client_answered(Caravan *caravan, Client *client, bool ok, bool sea
 
 static void hand_over_seamlessly(Client *client)
 {
-    for (guint i = 0; i < client->channels->len; i++)
-        channel_migrate(g_ptr_array_index(client->channels, i), client);
+    /* A channel whose connection breaks meanwhile leaves the client's own list. */
+    g_autoptr(GPtrArray) channels = g_ptr_array_copy(client->channels, NULL, NULL);
+
+    for (guint i = 0; i < channels->len; i++)
+        channel_migrate(g_ptr_array_index(channels, i), client);
 }
 
 /* The guest runs at the destination now: everybody follows it. */

@@ -16,6 +16,13 @@
 /* Messages are gathered into one write until they weigh this much. */
 #define GATHER_BYTES (64 * 1024)
 #define GATHER_MESSAGES 48
+/* What waits for a slow client: beyond this no more drawing commands are fetched. */
+#define MAX_PIPE 50
+#define MAX_PIPE_BYTES (128 << 20)
+/* Messages read in a row before other connections get their turn. */
+#define MAX_RECEIVE 64
+/* Answers that may wait for a client on a channel without ack window. */
+#define MAX_ANSWERS 4096
 /* Memory that an idle connection keeps for the next message body. */
 #define KEEP_BODY_BYTES (256 * 1024)
 
@@ -39,6 +46,7 @@ ChannelClient *channel_client_new(Channel *channel, Client *client, const Link *
     cc->connected = true;
     g_queue_init(&cc->pipe);
     g_queue_init(&cc->out);
+    cc->moved_at = g_get_monotonic_time();
     cc->client_generation = G_MAXUINT32;
     cc->ack_window = link->low_bandwidth ? ACK_WINDOW_LOW_BANDWIDTH : ACK_WINDOW;
     cc->wait_data = link->migration && (channel->ops->migrate_flags & SPICE_MIGRATE_NEED_DATA_TRANSFER);
@@ -79,7 +87,7 @@ static void out_message_free(OutMessage *message)
 
 typedef struct GoneTask {
     Client *client;
-    Channel *channel;
+    Channel *channel; /* may be destroyed by the time the task is run */
     bool waited;
 } GoneTask;
 
@@ -88,7 +96,9 @@ static void tell_client_gone(void *data)
 {
     GoneTask *task = data;
 
-    client_channel_gone(task->client, task->channel);
+    /* The books of a channel that was destroyed meanwhile are closed. */
+    if (g_list_find(task->client->server->channels, task->channel))
+        client_channel_gone(task->client, task->channel);
     if (task->waited)
         client_data_arrived(task->client);
     client_unref(task->client);
@@ -100,7 +110,6 @@ void channel_client_disconnect(ChannelClient *cc)
     Channel *channel = cc->channel;
     SpiceChannelEventInfo *info;
     GoneTask *task;
-    GList *link;
 
     if (!cc->connected)
         return;
@@ -109,8 +118,8 @@ void channel_client_disconnect(ChannelClient *cc)
     client_set_channel(cc->client, channel->type, channel->id, false);
     loop_watch_free(cc->watch);
     cc->watch = NULL;
-    while ((link = g_queue_pop_head_link(&cc->pipe)))
-        pipe_item_free(link->data);
+    while (cc->pipe.head)
+        channel_client_remove(cc, cc->pipe.head->data);
     g_queue_clear_full(&cc->out, (GDestroyNotify)out_message_free);
     info = stream_info(cc->link.stream);
     stream_free(cc->link.stream);
@@ -149,12 +158,25 @@ static bool refuses(const ChannelClient *cc)
     return !cc->connected || cc->migrating;
 }
 
+static void enqueue(ChannelClient *cc, PipeItem *item, void (*push)(GQueue *queue, GList *link))
+{
+    cc->pipe_bytes += item->bytes;
+    push(&cc->pipe, &item->link);
+}
+
+/* The caller owns the item afterwards. */
+static void dequeue(ChannelClient *cc, PipeItem *item)
+{
+    cc->pipe_bytes -= item->bytes;
+    g_queue_unlink(&cc->pipe, &item->link);
+}
+
 void channel_client_queue(ChannelClient *cc, PipeItem *item)
 {
     if (refuses(cc))
         pipe_item_free(item);
     else
-        g_queue_push_tail_link(&cc->pipe, &item->link);
+        enqueue(cc, item, g_queue_push_tail_link);
 }
 
 void channel_client_queue_next(ChannelClient *cc, PipeItem *item)
@@ -162,7 +184,7 @@ void channel_client_queue_next(ChannelClient *cc, PipeItem *item)
     if (refuses(cc))
         pipe_item_free(item);
     else
-        g_queue_push_head_link(&cc->pipe, &item->link);
+        enqueue(cc, item, g_queue_push_head_link);
 }
 
 void channel_client_push(ChannelClient *cc, PipeItem *item)
@@ -173,13 +195,23 @@ void channel_client_push(ChannelClient *cc, PipeItem *item)
 
 void channel_client_remove(ChannelClient *cc, PipeItem *item)
 {
-    g_queue_unlink(&cc->pipe, &item->link);
+    dequeue(cc, item);
     pipe_item_free(item);
 }
 
 unsigned channel_client_pipe_length(const ChannelClient *cc)
 {
     return cc->pipe.length;
+}
+
+bool channel_client_pipe_is_full(const ChannelClient *cc)
+{
+    return cc->pipe.length > MAX_PIPE || cc->pipe_bytes > MAX_PIPE_BYTES;
+}
+
+bool channel_client_is_stuck(const ChannelClient *cc, unsigned ms)
+{
+    return channel_client_pipe_is_full(cc) && g_get_monotonic_time() - cc->moved_at > (gint64)ms * 1000;
 }
 
 bool channel_client_is_idle(const ChannelClient *cc)
@@ -242,6 +274,7 @@ static bool write_out(ChannelClient *cc)
             return false;
         }
         cc->bytes_out += (uint64_t)written;
+        cc->moved_at = g_get_monotonic_time();
         while (written > 0) {
             OutMessage *m = cc->out.head->data;
             size_t left = m->header_size + m->body.size - m->sent;
@@ -269,8 +302,9 @@ static size_t gather(ChannelClient *cc)
 
     while (cc->connected && cc->pipe.length && window_is_open(cc) && bytes < GATHER_BYTES &&
            cc->out.length < GATHER_MESSAGES) {
-        PipeItem *item = g_queue_pop_head_link(&cc->pipe)->data;
+        PipeItem *item = cc->pipe.head->data;
 
+        dequeue(cc, item);
         item->ops->send(cc, item);
         pipe_item_free(item);
         bytes = 0;
@@ -435,7 +469,7 @@ static bool handle_flush_mark(ChannelClient *cc, GError **error)
         return true;
     item = g_new0(PipeItem, 1);
     pipe_item_init(item, &migrate_data_ops);
-    g_queue_push_tail_link(&cc->pipe, &item->link); /* the one thing that may follow MIGRATE */
+    enqueue(cc, item, g_queue_push_tail_link); /* the one thing that may follow MIGRATE */
     channel_client_pump(cc);
     return true;
 }
@@ -552,6 +586,7 @@ static bool read_message(ChannelClient *cc)
         cc->in_body.size += (size_t)n;
     }
     cc->bytes_in += header_size + cc->in_size;
+    cc->moved_at = g_get_monotonic_time();
     return true;
 end:
     if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) {
@@ -563,12 +598,15 @@ end:
 
 static void receive(ChannelClient *cc)
 {
-    while (cc->connected && read_message(cc)) {
+    /* The watch is level triggered: what is left comes next. */
+    for (unsigned n = 0; n < MAX_RECEIVE && cc->connected && read_message(cc); n++) {
         g_autoptr(GError) error = NULL;
 
         cc->in_header_size = 0;
         if (!handle_message(cc, cc->in_type, cc->in_body.data, cc->in_body.size, &error))
             drop(cc, error ? error->message : "bad message");
+        else if (!cc->channel->ops->acks && cc->pipe.length > MAX_ANSWERS)
+            drop(cc, "the client asks and asks, but does not read the answers");
         if (cc->in_body.capacity > KEEP_BODY_BYTES)
             wire_writer_clear(&cc->in_body);
     }

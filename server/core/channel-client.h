@@ -20,7 +20,8 @@ typedef struct PipeItemOps {
 
 struct PipeItem {
     const PipeItemOps *ops;
-    GList link; /* place in the queue; link.data = item */
+    GList link;   /* place in the queue; link.data = item */
+    size_t bytes; /* memory that it holds, if that is worth a limit; not to be changed while it is queued */
 };
 
 struct ChannelClient {
@@ -33,6 +34,7 @@ struct ChannelClient {
     /* private to channel-client.c */
     LoopWatch *watch;
     GQueue pipe;
+    size_t pipe_bytes; /* sum over its items */
     GQueue out; /* messages being written */
     bool pushing;
     uint64_t serial; /* of the last message sent, 0 = none */
@@ -49,6 +51,7 @@ struct ChannelClient {
     uint32_t in_size;
     WireWriter in_body;
     uint64_t bytes_in, bytes_out;
+    gint64 moved_at; /* monotonic us at which the last byte moved, in or out */
 };
 
 ChannelClient *channel_client_new(Channel *channel, Client *client, const Link *link);
@@ -59,7 +62,8 @@ void channel_client_disconnect(ChannelClient *cc);
 
 void pipe_item_init(PipeItem *item, const PipeItemOps *ops);
 /* Adds to the end of the queue (takes ownership) and sends what can be sent. After MIGRATE was queued, or on a closed
- * connection, the item is freed instead. */
+ * connection, the item is freed instead. What sends may find that the connection is broken, and then drops it: whoever
+ * walks the list of connections takes the next one first, whoever needs `cc` afterwards holds a reference. */
 void channel_client_push(ChannelClient *cc, PipeItem *item);
 /* Adds without sending at once: for several items in a row, then channel_client_pump(). */
 void channel_client_queue(ChannelClient *cc, PipeItem *item);
@@ -73,6 +77,10 @@ void channel_client_push_empty(ChannelClient *cc, uint16_t type);
 /* A message whose body is ready now, queued. `body` is emptied. */
 void channel_client_push_body(ChannelClient *cc, uint16_t type, WireWriter *body);
 unsigned channel_client_pipe_length(const ChannelClient *cc);
+/* Enough is queued: no more commands should be fetched that add to it. Limits the number of items and their memory. */
+bool channel_client_pipe_is_full(const ChannelClient *cc);
+/* The queue is full, and not a byte has moved for `ms`. */
+bool channel_client_is_stuck(const ChannelClient *cc, unsigned ms);
 /* True if everything queued was handed to the socket. */
 bool channel_client_is_idle(const ChannelClient *cc);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/core/channel.h"
 
-#include "server/channels/main-channel.h"
 #include "server/core/channel-client.h"
 #include "server/core/server.h"
 #include "server/net/stream.h"
@@ -15,9 +14,7 @@ void channel_init(Channel *channel, RedsState *server, const ChannelOps *ops, ui
     channel->id = id;
     channel->loop = loop;
     channel->queue = queue;
-    server->channels = g_list_prepend(server->channels, channel);
-    if (server->main && type != SPICE_CHANNEL_MAIN)
-        main_channel_announce(server->main, channel);
+    server_channel_added(server, channel);
 }
 
 void channel_call(Channel *channel, TaskFunc func, void *data)
@@ -40,7 +37,7 @@ void channel_destroy(Channel *channel)
 {
     RedsState *server = channel->server;
 
-    server->channels = g_list_remove(server->channels, channel);
+    server_channel_removed(server, channel);
     channel_call(channel, disconnect_all, channel);
     for (GList *l = server->clients; l; l = l->next)
         client_channel_gone(l->data, channel);
@@ -126,13 +123,12 @@ void channel_migrate(Channel *channel, Client *client)
     channel_call(channel, do_migrate, &task);
 }
 
-unsigned channel_longest_pipe(const Channel *channel)
+bool channel_is_full(const Channel *channel)
 {
-    unsigned longest = 0;
-
     for (GList *l = channel->clients; l; l = l->next)
-        longest = MAX(longest, channel_client_pipe_length(l->data));
-    return longest;
+        if (channel_client_pipe_is_full(l->data))
+            return true;
+    return false;
 }
 
 static ChannelClient *find_busy(Channel *channel)

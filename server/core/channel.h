@@ -70,8 +70,8 @@ void channel_migrate(Channel *channel, Client *client);
 
 /* The connection of `client`, or NULL. The channel's thread. */
 ChannelClient *channel_find(Channel *channel, const Client *client);
-/* The longest queue of the channel's connections, in items. The channel's thread. */
-unsigned channel_longest_pipe(const Channel *channel);
+/* True if one of the channel's connections has a full queue (channel_client_pipe_is_full). The channel's thread. */
+bool channel_is_full(const Channel *channel);
 /* Reads and writes until nothing is queued on any connection; those that do not drain within `ms` are dropped. The
  * channel's thread. */
 void channel_flush(Channel *channel, unsigned ms);

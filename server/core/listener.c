@@ -24,7 +24,7 @@ static void on_accept(int fd, int events, void *opaque)
     int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 
     if (client < 0) {
-        if (errno != EAGAIN && errno != EWOULDBLOCK)
+        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ECONNABORTED)
             g_warning("accept: %s", g_strerror(errno));
         return;
     }
@@ -69,7 +69,7 @@ static int open_unix(const char *path, GError **error)
     } else {
         unlink(path);
     }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&sa, size) < 0)
         return fail(fd, error, path);
     return fd;
@@ -92,7 +92,7 @@ static int open_tcp(const char *addr, int port, int flags, GError **error)
         return -1;
     }
     for (struct addrinfo *a = found; a; a = a->ai_next) {
-        fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
+        fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
         if (fd < 0)
             continue;
         (void)!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));

@@ -112,12 +112,12 @@ void server_destroy(RedsState *server)
             link_stage_cancel(server->links.head->data);
         server_disconnect_all(server);
         g_warn_if_fail(!server->qxls);
+        task_queue_run(server->tasks); /* what the connections left behind concerns channels and caravan */
         if (server->inputs)
             inputs_channel_free(server->inputs);
         if (server->main)
             main_channel_free(server->main);
         caravan_free(server->caravan);
-        task_queue_run(server->tasks);
         loop_watch_free(server->task_watch);
         task_queue_free(server->tasks);
         close(server->task_fd);
@@ -162,6 +162,18 @@ void server_channel_event(RedsState *server, int event, SpiceChannelEventInfo *i
         deliver_event(task);
     else
         server_post(server, deliver_event, task);
+}
+
+void server_channel_added(RedsState *server, Channel *channel)
+{
+    server->channels = g_list_prepend(server->channels, channel);
+    if (server->main && channel->type != SPICE_CHANNEL_MAIN)
+        main_channel_announce(server->main, channel);
+}
+
+void server_channel_removed(RedsState *server, Channel *channel)
+{
+    server->channels = g_list_remove(server->channels, channel);
 }
 
 Channel *server_find_channel(RedsState *server, uint8_t type, uint8_t id)

@@ -71,6 +71,9 @@ void server_post(RedsState *server, TaskFunc func, void *data);
 /* Tells the host about a connection. Any thread: from another one it is passed on. DISCONNECTED frees `info`. */
 void server_channel_event(RedsState *server, int event, SpiceChannelEventInfo *info);
 
+/* The list of channels: clients are told of new ones. */
+void server_channel_added(RedsState *server, Channel *channel);
+void server_channel_removed(RedsState *server, Channel *channel);
 Channel *server_find_channel(RedsState *server, uint8_t type, uint8_t id);
 Client *server_find_client(RedsState *server, uint32_t connection_id);
 unsigned server_count_channels(RedsState *server, uint8_t type);

@@ -343,9 +343,10 @@ void display_channel_create_primary(DisplayChannel *display, const QXLDevSurface
     }
     surface = surface_new(display, &command, NULL, keep_data);
     set_primary_monitor(display, surface);
-    for (GList *l = display->channel.clients; l; l = l->next) {
+    for (GList *l = display->channel.clients, *next; l; l = next) {
         DisplayClient *dc = l->data;
 
+        next = l->next;
         if (!dc->started || dc->arriving)
             continue;
         display_queue_surface_create(dc, surface);
@@ -370,9 +371,10 @@ void display_channel_destroy_surfaces(DisplayChannel *display)
     for (uint32_t id = 0; id < display->n_surfaces; id++)
         if (display->surfaces[id])
             destroy_surface(display, display->surfaces[id]);
-    for (GList *l = display->channel.clients; l; l = l->next) {
+    for (GList *l = display->channel.clients, *next; l; l = next) {
         DisplayClient *dc = l->data;
 
+        next = l->next;
         if (!dc->started || dc->arriving)
             continue;
         display_queue_inval_all_palettes(dc);
@@ -479,7 +481,9 @@ void display_channel_vm_started(DisplayChannel *display)
         }
         if (dc->arriving) {
             dc->arriving = false;
+            channel_client_ref(&dc->cc); /* it may end while it is written to */
             display_client_reconcile(dc);
+            channel_client_unref(&dc->cc);
         }
     }
 }

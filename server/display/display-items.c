@@ -44,6 +44,7 @@ static DrawItem *draw_item_new(DisplayClient *dc, DrawOp *op)
     pipe_item_init(&draw->item, &draw_item_ops);
     draw->dc = dc;
     draw->op = draw_op_ref(op);
+    draw->item.bytes = draw_op_bytes(op);
     return draw;
 }
 

@@ -203,6 +203,23 @@ bool display_client_load(void *self, const uint8_t *data, size_t size, Migration
     return true;
 }
 
+/* Surfaces that the client has, and that exist here as it has them, are sent again. */
+static void refresh_surfaces(DisplayClient *dc)
+{
+    GList *ids = surface_ids(dc);
+
+    for (GList *l = ids; l; l = l->next) {
+        Surface *surface = display_client_channel(dc)->surfaces[GPOINTER_TO_UINT(l->data)];
+
+        if (surface && g_hash_table_contains(dc->promised, l->data)) {
+            Rect whole = {0, 0, (int32_t)surface->width, (int32_t)surface->height};
+
+            display_queue_surface_image(dc, surface, &whole);
+        }
+    }
+    g_list_free(ids);
+}
+
 void display_client_activate(void *self)
 {
     DisplayClient *dc = self;
@@ -211,6 +228,8 @@ void display_client_activate(void *self)
     if (worker_is_running(display_client_channel(dc)->worker)) {
         dc->arriving = false;
         display_client_reconcile(dc);
+        /* It linked when the VM ran already: what was drawn since then has passed it by. */
+        refresh_surfaces(dc);
     }
     channel_client_open_window(&dc->cc);
 }

@@ -199,13 +199,14 @@ static uint32_t send_evictions(DisplayClient *dc, WireWriter *body)
     size_t n;
     const uint64_t *ids = image_cache_evicted(dc->cache_user, &n);
     g_auto(WireWriter) wait = {0};
+    bool separate = dc->cc.link.mini_header || n > MAX_INVAL_IDS; /* messages of their own */
     bool has_wait;
     uint32_t sub_list = 0;
 
     if (!n)
         return 0;
     has_wait = encode_waits(dc, &wait);
-    if (dc->cc.link.mini_header)
+    if (separate)
         image_cache_restamp(dc->cache_user,
                             channel_client_next_serial(&dc->cc) + (n + MAX_INVAL_IDS - 1) / MAX_INVAL_IDS);
     for (size_t done = 0; done < n;) {
@@ -221,7 +222,7 @@ static uint32_t send_evictions(DisplayClient *dc, WireWriter *body)
             subs[n_subs++] = sub_message(SPICE_MSG_WAIT_FOR_CHANNELS, &wait);
         subs[n_subs++] = sub_message(SPICE_MSG_DISPLAY_INVAL_LIST, &inval);
         has_wait = false;
-        if (!dc->cc.link.mini_header && done == n && part == n) {
+        if (!separate) {
             sub_list = wire_write_sub_list(body, subs, n_subs);
         } else if (n_subs > 1) {
             wire_write_list(&message, subs, n_subs);

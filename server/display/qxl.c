@@ -45,7 +45,8 @@ bool qxl_add(RedsState *server, QXLInstance *instance, GError **error)
     /* Hosts of old kept the worker that they were given here: they get something that leads back to the instance. */
     if (interface->attache_worker)
         interface->attache_worker(instance, (QXLWorker *)instance);
-    interface->set_compression_level(instance, 0);
+    if (interface->set_compression_level)
+        interface->set_compression_level(instance, 0);
     main_channel_update_mouse(server->main);
     return true;
 }
@@ -105,8 +106,9 @@ void qxl_primary_changed(QXLInstance *instance, const QXLDevSurfaceCreate *surfa
     task->active = surface != NULL;
     if (surface)
         task->surface = *surface;
-    /* Hosts may create surfaces in a thread of their own, beside the one that runs their loop. */
-    if (g_thread_self() == task->server->thread)
+    /* Hosts may create surfaces in a thread of their own, beside the one that runs their loop: what such a thread said
+     * earlier comes first. */
+    if (g_thread_self() == task->server->thread && task_queue_is_empty(task->server->tasks))
         apply_primary(task);
     else
         server_post(task->server, apply_primary, task);

@@ -38,18 +38,6 @@ void drawable_unref(Drawable *drawable)
     g_free(drawable);
 }
 
-static uint64_t op_bytes(const DrawOp *op)
-{
-    Image *images[3];
-    unsigned n = draw_op_images(op, images);
-    uint64_t bytes = 0;
-
-    for (unsigned i = 0; i < n; i++)
-        if (images[i]->type == SPICE_IMAGE_TYPE_BITMAP)
-            bytes += g_bytes_get_size(images[i]->bitmap.data);
-    return bytes;
-}
-
 /* The pixels that the operation may change. */
 static void op_region(const DrawOp *op, pixman_region32_t *region)
 {
@@ -100,7 +88,7 @@ static Drawable *drawable_new(DrawTree *tree, DrawOp *op)
     drawable->ops = tree->ops;
     drawable->opaque = tree->opaque;
     drawable->serial = ++tree->serial;
-    drawable->bytes = op_bytes(op);
+    drawable->bytes = draw_op_bytes(op);
     op_region(op, &drawable->visible);
     pixman_region32_init(&drawable->hold);
     return drawable;

@@ -24,7 +24,7 @@
 /* Limits; beyond them the oldest are rendered. */
 #define DRAW_TREE_MAX_PER_SURFACE 256
 #define DRAW_TREE_MAX 1000
-#define DRAW_TREE_MAX_BYTES (64 << 20) /* pixels of their images */
+#define DRAW_TREE_MAX_BYTES (64 << 20) /* pixels of their images, and clips */
 
 typedef struct DrawTree DrawTree;
 typedef struct Drawable Drawable;

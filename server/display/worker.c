@@ -11,13 +11,14 @@
 #include <pthread.h>
 #include <signal.h>
 
-/* Commands are fetched while no client has more than this in its queue. */
-#define MAX_PIPE 50
 /* One round of fetching, before sockets and requests get their turn. */
 #define ROUND_US (10 * 1000)
 /* An empty ring is looked at once more after this time; then the host is asked to call. */
 #define POLL_MS 10
 #define FLUSH_MS (30 * 1000)
+/* A client that holds up the guest and takes nothing for so long is dropped; looked for that often. */
+#define STUCK_MS (30 * 1000)
+#define STUCK_CHECK_MS 1000
 
 typedef struct Ring {
     Worker *worker;
@@ -246,7 +247,7 @@ static RingState process_ring(Ring *ring, gint64 end)
     Worker *worker = ring->worker;
     QXLCommandExt command;
 
-    while (channel_longest_pipe(ring->channel) <= MAX_PIPE) {
+    while (!channel_is_full(ring->channel)) {
         if (!ring->get(worker->qxl->instance, &command)) {
             if (ring->empty_polls++ != 1 || ring->request(worker->qxl->instance))
                 return RING_EMPTY;
@@ -269,21 +270,48 @@ static void pump_clients(Channel *channel)
     }
 }
 
+static void drop_stuck(Channel *channel)
+{
+    for (GList *l = channel->clients, *next; l; l = next) {
+        next = l->next;
+        if (!channel_client_is_stuck(l->data, STUCK_MS))
+            continue;
+        g_warning("channel %u:%u: the client takes nothing while the guest waits for it; it is dropped", channel->type,
+                  channel->id);
+        channel_client_disconnect(l->data);
+    }
+}
+
+/* There is more to fetch, and room for it now that the clients were served. */
+static bool wants_more(const Ring *ring, RingState state)
+{
+    return state == RING_TIME || (state == RING_BLOCKED && !channel_is_full(ring->channel));
+}
+
 static void process_rings(Worker *worker)
 {
     gint64 end = g_get_monotonic_time() + ROUND_US;
-    RingState cursor, display;
+    RingState cursor = RING_EMPTY, display = RING_EMPTY;
 
-    if (!worker->running)
-        return;
-    cursor = process_ring(&worker->cursor_ring, end);
-    display = process_ring(&worker->display_ring, end);
+    if (worker->running) {
+        cursor = process_ring(&worker->cursor_ring, end);
+        display = process_ring(&worker->display_ring, end);
+    }
+    /* Requests of the host may have queued something, even while the VM is stopped. */
     pump_clients(worker->cursor_ring.channel);
     pump_clients(worker->display_ring.channel);
-    if (cursor == RING_TIME || display == RING_TIME)
+    if (!worker->running)
+        return;
+    if (cursor == RING_BLOCKED || display == RING_BLOCKED) {
+        drop_stuck(worker->cursor_ring.channel);
+        drop_stuck(worker->display_ring.channel);
+    }
+    if (wants_more(&worker->cursor_ring, cursor) || wants_more(&worker->display_ring, display))
         worker_wake_rings(worker);
     else if (worker->cursor_ring.empty_polls == 1 || worker->display_ring.empty_polls == 1)
         loop_timer_start(worker->poll_timer, POLL_MS);
+    else if (cursor == RING_BLOCKED || display == RING_BLOCKED)
+        loop_timer_start(worker->poll_timer, STUCK_CHECK_MS);
 }
 
 void worker_wake_rings(Worker *worker)
@@ -306,7 +334,7 @@ static void flush_ring(Ring *ring)
         }
         for (GList *l = ring->channel->clients, *next; l; l = next) {
             next = l->next;
-            if (channel_client_pipe_length(l->data) > MAX_PIPE)
+            if (channel_client_pipe_is_full(l->data))
                 channel_client_step(l->data, POLL_MS);
         }
     }
