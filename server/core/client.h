@@ -10,8 +10,10 @@
 #include "server/core/channel.h"
 #include "server/migration/job.h"
 
+#include <pthread.h>
+
 struct Client {
-    gatomicrefcount refs;
+    gint refs; /* atomic */
     struct RedsState *server;
     uint32_t connection_id; /* the same on all channels, never 0 */
     GPtrArray *channels;    /* Channel, in the order of their links; main first */
@@ -27,7 +29,7 @@ struct Client {
     GQueue pending;      /* PendingLink: channels linked before it is clear how the client migrates */
 
     /* Shared with worker threads. */
-    GMutex lock;
+    pthread_mutex_t lock; /* not a GMutex: thread sanitizers see this one */
     GHashTable *objects;  /* (kind, id) -> SharedObject */
     uint8_t linked[16][32]; /* bit set of (channel type, id) that are connected */
     int cache_id, dictionary_id; /* that its displays use, -1 = none has said so yet */
