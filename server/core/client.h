@@ -20,6 +20,7 @@ struct Client {
     bool disconnecting;
     bool low_bandwidth; /* measured by the main channel's net test */
     bool channels_announced; /* has got its channel list */
+    bool begin_open; /* MIGRATE_BEGIN is out and not answered yet, of whatever attempt */
 
     /* Migration destination: the client came with the id of its session on another host. */
     bool target;
