@@ -151,7 +151,7 @@ void client_link_pending(Client *client)
     }
 }
 
-void client_channel_gone(Client *client, Channel *channel)
+void client_channel_gone(Client *client, const Channel *channel, uint8_t type, uint8_t id)
 {
     for (GList *l = client->pending.head, *next; l; l = next) {
         PendingLink *pending = l->data;
@@ -167,15 +167,15 @@ void client_channel_gone(Client *client, Channel *channel)
         }
     }
     /* A channel that was linked again meanwhile stays in the list. */
-    if (!client_has_channel(client, channel->type, channel->id))
-        g_ptr_array_remove(client->channels, channel);
-    if (channel->type == SPICE_CHANNEL_MAIN)
+    if (!client_has_channel(client, type, id))
+        g_ptr_array_remove(client->channels, (gpointer)channel);
+    if (type == SPICE_CHANNEL_MAIN)
         client_disconnect_later(client);
 }
 
 void client_data_arrived(Client *client)
 {
-    if (client->n_waiting && --client->n_waiting == 0 && client->target) {
+    if (client->n_waiting && --client->n_waiting == 0 && client->target && !client->disconnecting) {
         client->target = false;
         client->seamless = false;
         caravan_client_restored(client->server->caravan, client);
