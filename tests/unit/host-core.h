@@ -23,6 +23,7 @@ unsigned host_connections(void);
 /* Nothing is left: no timer, no watch, no connection. */
 void host_assert_clean(void);
 
-/* g_log writer for servers that are expected to complain: prints nothing, counts warnings; criticals abort. Any thread. */
+/* g_log writer for servers that are expected to complain: prints nothing, counts warnings; criticals abort. Any thread.
+ */
 void host_quiet(void);
 unsigned host_warnings(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One connection of a client that speaks the bare protocol, for tests. Blocking; a connection belongs to one thread at a
- * time. With an `idle` function, that is called while nothing can be read or written: a test whose server runs in the
+ * One connection of a client that speaks the bare protocol, for tests. Blocking; a connection belongs to one thread at
+ * a time. With an `idle` function, that is called while nothing can be read or written: a test whose server runs in the
  * same thread gives host_iterate_once there.
  */
 #pragma once
@@ -24,7 +24,7 @@ typedef struct RawClient {
     uint32_t connection_id; /* that the link names */
     uint64_t last_serial;   /* of the last message read */
     uint32_t ack_window, unacked;
-    bool keep_acks; /* SET_ACK is answered, but no ACK is sent */
+    bool keep_acks;     /* SET_ACK is answered, but no ACK is sent */
     RawMessage message; /* the last one; its body lives until the next read */
 } RawClient;
 
@@ -36,8 +36,8 @@ uint32_t raw_client_link(RawClient *c, int fd, uint8_t type, uint8_t id, uint32_
 /* Sends the first `bytes` of what a link consists of, for links that stay half open. */
 void raw_client_link_part(RawClient *c, int fd, uint8_t type, size_t bytes);
 
-/* The next message, without those that every channel answers by itself (SET_ACK, PING: done here, but they are counted).
- * False when the server has closed the connection. A silence of 20 s ends the test. */
+/* The next message, without those that every channel answers by itself (SET_ACK, PING: done here, but they are
+ * counted). False when the server has closed the connection. A silence of 20 s ends the test. */
 bool raw_client_read(RawClient *c);
 /* Reads up to a message of this type. False at the end of the connection. */
 bool raw_client_read_type(RawClient *c, uint16_t type);

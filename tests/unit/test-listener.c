@@ -31,7 +31,8 @@ static void server_end(RedsState *server)
 
 static int tcp_socket(in_port_t port, struct sockaddr_in *sa)
 {
-    *sa = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    *sa =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
