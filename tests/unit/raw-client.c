@@ -49,7 +49,7 @@ static void wait_ready(RawClient *c, short events)
     while (poll(&pfd, 1, c->idle ? 0 : 100) == 0) {
         if (c->idle)
             c->idle();
-        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_assert_true(c->patient || g_get_monotonic_time() < end);
     }
 }
 
