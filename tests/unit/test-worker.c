@@ -218,10 +218,10 @@ static void settle(World *w, Viewer *viewer)
     world_start_vm(w);
 }
 
-static void check_load(unsigned n, bool full_header)
+static void check_load(unsigned n, ViewerKind kind)
 {
     World *w = world_new(n);
-    Viewer *viewer = viewer_new(w->server, n, CACHE_PIXELS, full_header);
+    Viewer *viewer = viewer_new(w->server, n, CACHE_PIXELS, kind);
 
     world_start_vm(w);
     for (unsigned i = 0; i < n; i++)
@@ -259,22 +259,27 @@ static void check_load(unsigned n, bool full_header)
 
 static void test_one(void)
 {
-    check_load(1, false);
+    check_load(1, VIEWER_LOCAL);
 }
 
 static void test_two(void)
 {
-    check_load(2, false);
+    check_load(2, VIEWER_LOCAL);
 }
 
 static void test_two_full_header(void)
 {
-    check_load(2, true);
+    check_load(2, VIEWER_FULL_HEADER);
+}
+
+static void test_two_tcp(void)
+{
+    check_load(2, VIEWER_TCP);
 }
 
 static void test_five(void)
 {
-    check_load(5, false);
+    check_load(5, VIEWER_LOCAL);
 }
 
 /* --- ends --- */
@@ -311,7 +316,7 @@ static void test_never_started(void)
 static void test_destroy_connected(void)
 {
     World *w = world_new(2);
-    Viewer *viewer = viewer_new(w->server, 2, CACHE_PIXELS, false);
+    Viewer *viewer = viewer_new(w->server, 2, CACHE_PIXELS, VIEWER_LOCAL);
 
     world_start_vm(w);
     guest_start(w->guests[0]);
@@ -331,7 +336,7 @@ static void test_reconnect(void)
     guest_start(w->guests[0]);
     guest_start(w->guests[1]);
     for (unsigned i = 0; i < 6; i++) {
-        Viewer *viewer = viewer_new(w->server, 2, CACHE_PIXELS, i % 2);
+        Viewer *viewer = viewer_new(w->server, 2, CACHE_PIXELS, (ViewerKind)(i % 3));
 
         iterate(10);
         if (i == 4)
@@ -349,14 +354,14 @@ static void test_reconnect(void)
 static void test_replace(void)
 {
     World *w = world_new(2);
-    Viewer *first = viewer_new(w->server, 2, CACHE_PIXELS, false), *second;
+    Viewer *first = viewer_new(w->server, 2, CACHE_PIXELS, VIEWER_LOCAL), *second;
 
     world_start_vm(w);
     guest_start(w->guests[0]);
     guest_start(w->guests[1]);
     iterate(10);
     viewer_expect_close(first);
-    second = viewer_new(w->server, 2, CACHE_PIXELS, false);
+    second = viewer_new(w->server, 2, CACHE_PIXELS, VIEWER_LOCAL);
     iterate(10);
     viewer_free(first);
     g_assert_cmpint(spice_server_get_num_clients(w->server), ==, 1);
@@ -371,7 +376,7 @@ static void test_half_open(void)
 {
     for (unsigned step = 0; step < 4; step++) {
         World *w = world_new(2);
-        Viewer *viewer = viewer_new(w->server, 1, CACHE_PIXELS, false);
+        Viewer *viewer = viewer_new(w->server, 1, CACHE_PIXELS, VIEWER_LOCAL);
         RawClient raw = {.fd = -1};
         int fds[2];
 
@@ -382,7 +387,7 @@ static void test_half_open(void)
             g_assert_cmpint(spice_server_add_client(w->server, fds[0], 0), ==, 0);
             raw_client_link_part(&raw, fds[1], SPICE_CHANNEL_DISPLAY, 30);
         } else {
-            viewer_link_display(w->server, &raw, viewer->connection_id, 1);
+            viewer_link(w->server, &raw, viewer->connection_id, SPICE_CHANNEL_DISPLAY, 1);
         }
         if (step > 1)
             viewer_send_init(&raw, CACHE_PIXELS);
@@ -398,11 +403,35 @@ static void test_half_open(void)
     }
 }
 
+/* Clients that arrive by migration, and whose displays never get their data. */
+static void test_arriving(void)
+{
+    for (unsigned step = 0; step < 5; step++) {
+        World *w = world_new(2);
+        RawClient raw[3];
+        g_auto(WireWriter) version = {0};
+
+        viewer_link(w->server, &raw[0], 99, SPICE_CHANNEL_MAIN, 0);
+        wire_write_u32(&version, 1);
+        if (step != 1) /* else the displays are parked */
+            raw_client_send(&raw[0], SPICE_MSGC_MAIN_MIGRATE_DST_DO_SEAMLESS, &version);
+        viewer_link(w->server, &raw[1], 99, SPICE_CHANNEL_DISPLAY, 0);
+        viewer_link(w->server, &raw[2], 99, SPICE_CHANNEL_DISPLAY, 1);
+        iterate(5);
+        if (step >= 2)
+            raw_client_close(&raw[4 - step]);
+        iterate(step == 2 ? 0 : 5);
+        world_free(w);
+        for (unsigned i = 0; i < 3; i++)
+            raw_client_close(&raw[i]);
+    }
+}
+
 /* A device is unplugged under the client's eyes. */
 static void test_remove(void)
 {
     World *w = world_new(2);
-    Viewer *viewer = viewer_new(w->server, 2, CACHE_PIXELS, false);
+    Viewer *viewer = viewer_new(w->server, 2, CACHE_PIXELS, VIEWER_LOCAL);
 
     world_start_vm(w);
     guest_start(w->guests[0]);
@@ -424,12 +453,12 @@ static void test_remove(void)
 static void test_second_link(void)
 {
     World *w = world_new(1);
-    Viewer *viewer = viewer_new(w->server, 1, CACHE_PIXELS, false);
+    Viewer *viewer = viewer_new(w->server, 1, CACHE_PIXELS, VIEWER_LOCAL);
     RawClient raw;
 
     world_start_vm(w);
     guest_start(w->guests[0]);
-    viewer_link_display(w->server, &raw, viewer->connection_id, 0);
+    viewer_link(w->server, &raw, viewer->connection_id, SPICE_CHANNEL_DISPLAY, 0);
     g_assert_false(raw_client_read(&raw));
     iterate(5);
     world_quiet(w);
@@ -447,6 +476,7 @@ int main(int argc, char **argv)
     g_test_add_func("/worker/load/one", test_one);
     g_test_add_func("/worker/load/two", test_two);
     g_test_add_func("/worker/load/two-full-header", test_two_full_header);
+    g_test_add_func("/worker/load/two-tcp", test_two_tcp);
     g_test_add_func("/worker/load/five", test_five);
     g_test_add_func("/worker/end/no-client", test_no_client);
     g_test_add_func("/worker/end/never-started", test_never_started);
@@ -454,6 +484,7 @@ int main(int argc, char **argv)
     g_test_add_func("/worker/end/reconnect", test_reconnect);
     g_test_add_func("/worker/end/replace", test_replace);
     g_test_add_func("/worker/end/half-open", test_half_open);
+    g_test_add_func("/worker/end/arriving", test_arriving);
     g_test_add_func("/worker/end/remove", test_remove);
     g_test_add_func("/worker/end/second-link", test_second_link);
     return g_test_run();

@@ -15,6 +15,12 @@
 
 struct Viewer;
 
+typedef enum ViewerKind {
+    VIEWER_LOCAL,       /* UNIX sockets: the guest's pictures come as they are */
+    VIEWER_FULL_HEADER, /* the same with full headers, whose messages carry their invalidations */
+    VIEWER_TCP,         /* compressed pictures */
+} ViewerKind;
+
 typedef struct ViewerChannel {
     struct Viewer *viewer;
     RawClient raw;
@@ -28,6 +34,7 @@ typedef struct ViewerChannel {
 } ViewerChannel;
 
 typedef struct Viewer {
+    ViewerKind kind;
     unsigned n_displays;
     uint64_t cache_pixels;
     uint32_t connection_id;
@@ -41,7 +48,7 @@ typedef struct Viewer {
 } Viewer;
 
 /* Links main and the display and cursor channels 0..n-1 to a server of this thread, and starts reading. */
-Viewer *viewer_new(SpiceServer *server, unsigned n_displays, uint64_t cache_pixels, bool full_header);
+Viewer *viewer_new(SpiceServer *server, unsigned n_displays, uint64_t cache_pixels, ViewerKind kind);
 /* The server sends nothing more for now: waits until all was processed, and checks that the cache is what it may be. */
 void viewer_settle(Viewer *viewer);
 /* From now on the server may close connections. */
@@ -49,7 +56,7 @@ void viewer_expect_close(Viewer *viewer);
 /* Closes what is still open, ends the threads. */
 void viewer_free(Viewer *viewer);
 
-/* Links one display channel and stops there; nothing is read. */
-void viewer_link_display(SpiceServer *server, RawClient *raw, uint32_t connection_id, uint8_t id);
+/* Links one channel and stops there; nothing is read. */
+void viewer_link(SpiceServer *server, RawClient *raw, uint32_t connection_id, uint8_t type, uint8_t id);
 /* Sends INIT of a display. */
 void viewer_send_init(RawClient *raw, uint64_t cache_pixels);
