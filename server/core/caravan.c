@@ -16,7 +16,7 @@ typedef struct Traveller {
     bool waiting;   /* BEGIN is out, no answer yet */
     bool connected; /* it is linked to the destination */
     bool seamless;  /* ... and the destination agreed to a seamless hand-over */
-    bool deferred;  /* it has not fully arrived here itself: BEGIN follows when it has */
+    bool deferred;  /* not fully arrived here itself, or busy with the BEGIN of an earlier attempt: BEGIN follows */
     bool leaving;   /* told to go: its disconnection is awaited */
 } Traveller;
 
@@ -156,6 +156,7 @@ static void send_begin(Caravan *caravan, Traveller *t)
 {
     t->deferred = false;
     t->waiting = true;
+    t->client->begin_open = true;
     main_client_send_begin(t->client, &caravan->target, t->asked_seamless);
 }
 
@@ -174,7 +175,7 @@ static void ask(Caravan *caravan, Client *client)
     t.asked_seamless = config->seamless && !config->allow_multiple_clients &&
                        main_client_has_cap(client, SPICE_MAIN_CAP_AGENT_CONNECTED_TOKENS) &&
                        main_client_has_cap(client, SPICE_MAIN_CAP_SEAMLESS_MIGRATE);
-    t.deferred = client->target;
+    t.deferred = client->target || client->begin_open;
     g_array_append_val(caravan->travellers, t);
     if (!t.deferred)
         send_begin(caravan, &g_array_index(caravan->travellers, Traveller, caravan->travellers->len - 1));
@@ -260,9 +261,12 @@ void caravan_client_answered(Caravan *caravan, Client *client, bool ok, bool sea
 {
     Traveller *t = find(caravan, client);
 
+    client->begin_open = false;
     if (!t || !t->waiting) { /* too late, or not asked */
         if (ok)
             main_client_send_cancel(client);
+        if (t && t->deferred && !client->target)
+            send_begin(caravan, t);
         return;
     }
     t->waiting = false;
@@ -323,6 +327,10 @@ int caravan_end(Caravan *caravan, bool completed)
     RedsState *server = caravan->server;
     bool expected = caravan->expected;
 
+    if (caravan->owes_end_complete) {
+        g_warning("migration: ended once more while clients are still leaving");
+        end_complete(caravan); /* each end has a completion of its own */
+    }
     if (!completed) {
         cancel(caravan);
         if (!server->clients)
@@ -444,7 +452,7 @@ void caravan_client_restored(Caravan *caravan, Client *client)
     end_arrival(client, JOB_FINISH, "completed", NULL);
     Traveller *t = find(caravan, client);
 
-    if (t && t->deferred)
+    if (t && t->deferred && !client->begin_open)
         send_begin(caravan, t);
     main_channel_release_announcements(caravan->server->main);
 }

@@ -87,7 +87,8 @@ static void out_message_free(OutMessage *message)
 
 typedef struct GoneTask {
     Client *client;
-    Channel *channel; /* may be destroyed by the time the task is run */
+    const Channel *channel; /* may be gone itself when the task runs */
+    uint8_t type, id;
     bool waited;
 } GoneTask;
 
@@ -96,9 +97,7 @@ static void tell_client_gone(void *data)
 {
     GoneTask *task = data;
 
-    /* The books of a channel that was destroyed meanwhile are closed. */
-    if (g_list_find(task->client->server->channels, task->channel))
-        client_channel_gone(task->client, task->channel);
+    client_channel_gone(task->client, task->channel, task->type, task->id);
     if (task->waited)
         client_data_arrived(task->client);
     client_unref(task->client);
@@ -129,7 +128,7 @@ void channel_client_disconnect(ChannelClient *cc)
     server_channel_event(channel->server, SPICE_CHANNEL_EVENT_DISCONNECTED, info);
 
     task = g_new(GoneTask, 1);
-    *task = (GoneTask){client_ref(cc->client), channel, cc->wait_data};
+    *task = (GoneTask){client_ref(cc->client), channel, channel->type, channel->id, cc->wait_data};
     if (loop_is_host(channel->loop))
         tell_client_gone(task);
     else

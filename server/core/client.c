@@ -35,14 +35,14 @@ Client *client_new(RedsState *server, uint32_t connection_id, bool target)
 {
     Client *client = g_new0(Client, 1);
 
-    g_atomic_ref_count_init(&client->refs);
+    client->refs = 1;
     client->server = server;
     client->connection_id = connection_id;
     client->target = target;
     client->cache_id = client->dictionary_id = -1;
     client->channels = g_ptr_array_new();
     g_queue_init(&client->pending);
-    g_mutex_init(&client->lock);
+    pthread_mutex_init(&client->lock, NULL);
     client->objects = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, shared_object_free);
     server->clients = g_list_prepend(server->clients, client);
     return client;
@@ -50,18 +50,18 @@ Client *client_new(RedsState *server, uint32_t connection_id, bool target)
 
 Client *client_ref(Client *client)
 {
-    g_atomic_ref_count_inc(&client->refs);
+    g_atomic_int_inc(&client->refs);
     return client;
 }
 
 void client_unref(Client *client)
 {
-    if (!g_atomic_ref_count_dec(&client->refs))
+    if (!g_atomic_int_dec_and_test(&client->refs))
         return;
     g_hash_table_unref(client->objects);
     if (client->report)
         migration_report_unref(client->report);
-    g_mutex_clear(&client->lock);
+    pthread_mutex_destroy(&client->lock);
     g_ptr_array_unref(client->channels);
     g_free(client);
 }
@@ -151,7 +151,7 @@ void client_link_pending(Client *client)
     }
 }
 
-void client_channel_gone(Client *client, Channel *channel)
+void client_channel_gone(Client *client, const Channel *channel, uint8_t type, uint8_t id)
 {
     for (GList *l = client->pending.head, *next; l; l = next) {
         PendingLink *pending = l->data;
@@ -167,15 +167,15 @@ void client_channel_gone(Client *client, Channel *channel)
         }
     }
     /* A channel that was linked again meanwhile stays in the list. */
-    if (!client_has_channel(client, channel->type, channel->id))
-        g_ptr_array_remove(client->channels, channel);
-    if (channel->type == SPICE_CHANNEL_MAIN)
+    if (!client_has_channel(client, type, id))
+        g_ptr_array_remove(client->channels, (gpointer)channel);
+    if (type == SPICE_CHANNEL_MAIN)
         client_disconnect_later(client);
 }
 
 void client_data_arrived(Client *client)
 {
-    if (client->n_waiting && --client->n_waiting == 0 && client->target) {
+    if (client->n_waiting && --client->n_waiting == 0 && client->target && !client->disconnecting) {
         client->target = false;
         client->seamless = false;
         caravan_client_restored(client->server->caravan, client);
@@ -188,9 +188,9 @@ bool client_has_channel(Client *client, uint8_t type, uint8_t id)
 
     if (type >= G_N_ELEMENTS(client->linked))
         return false;
-    g_mutex_lock(&client->lock);
+    pthread_mutex_lock(&client->lock);
     has = client->linked[type][id / 8] >> (id % 8) & 1;
-    g_mutex_unlock(&client->lock);
+    pthread_mutex_unlock(&client->lock);
     return has;
 }
 
@@ -199,25 +199,25 @@ void client_set_channel(Client *client, uint8_t type, uint8_t id, bool connected
     uint8_t bit = (uint8_t)(1u << (id % 8));
 
     g_assert(type < G_N_ELEMENTS(client->linked));
-    g_mutex_lock(&client->lock);
+    pthread_mutex_lock(&client->lock);
     if (connected)
         client->linked[type][id / 8] |= bit;
     else
         client->linked[type][id / 8] &= (uint8_t)~bit;
-    g_mutex_unlock(&client->lock);
+    pthread_mutex_unlock(&client->lock);
 }
 
 bool client_agrees_on_ids(Client *client, uint8_t cache_id, uint8_t dictionary_id)
 {
     bool agrees;
 
-    g_mutex_lock(&client->lock);
+    pthread_mutex_lock(&client->lock);
     if (client->cache_id < 0) {
         client->cache_id = cache_id;
         client->dictionary_id = dictionary_id;
     }
     agrees = client->cache_id == cache_id && client->dictionary_id == dictionary_id;
-    g_mutex_unlock(&client->lock);
+    pthread_mutex_unlock(&client->lock);
     return agrees;
 }
 
@@ -227,13 +227,13 @@ void *client_shared_object(Client *client, GQuark kind, uint8_t id, void *(*crea
     gint64 key = (gint64)kind << 8 | id;
     SharedObject *shared;
 
-    g_mutex_lock(&client->lock);
+    pthread_mutex_lock(&client->lock);
     shared = g_hash_table_lookup(client->objects, &key);
     if (!shared) {
         shared = g_new(SharedObject, 1);
         *shared = (SharedObject){create(arg), unref};
         g_hash_table_insert(client->objects, g_memdup2(&key, sizeof(key)), shared);
     }
-    g_mutex_unlock(&client->lock);
+    pthread_mutex_unlock(&client->lock);
     return shared->object;
 }

@@ -10,14 +10,17 @@
 #include "server/core/channel.h"
 #include "server/migration/job.h"
 
+#include <pthread.h>
+
 struct Client {
-    gatomicrefcount refs;
+    gint refs; /* atomic */
     struct RedsState *server;
     uint32_t connection_id; /* the same on all channels, never 0 */
     GPtrArray *channels;    /* Channel, in the order of their links; main first */
     bool disconnecting;
     bool low_bandwidth; /* measured by the main channel's net test */
     bool channels_announced; /* has got its channel list */
+    bool begin_open; /* MIGRATE_BEGIN is out and not answered yet, of whatever attempt */
 
     /* Migration destination: the client came with the id of its session on another host. */
     bool target;
@@ -27,7 +30,7 @@ struct Client {
     GQueue pending;      /* PendingLink: channels linked before it is clear how the client migrates */
 
     /* Shared with worker threads. */
-    GMutex lock;
+    pthread_mutex_t lock; /* not a GMutex: thread sanitizers see this one */
     GHashTable *objects;  /* (kind, id) -> SharedObject */
     uint8_t linked[16][32]; /* bit set of (channel type, id) that are connected */
     int cache_id, dictionary_id; /* that its displays use, -1 = none has said so yet */
@@ -47,8 +50,9 @@ void client_disconnect_later(Client *client);
 
 /* A channel link of this client was authenticated: connects it, or parks it until the client's way to migrate is clear. */
 void client_link_channel(Client *client, Channel *channel, const Link *link);
-/* The connection is gone: book-keeping of the client. */
-void client_channel_gone(Client *client, Channel *channel);
+/* The connection to the channel of this type and id is gone: book-keeping of the client. The channel itself may be gone
+ * as well: the pointer is only compared. */
+void client_channel_gone(Client *client, const Channel *channel, uint8_t type, uint8_t id);
 /* Connects what was parked. */
 void client_link_pending(Client *client);
 /* A channel's migration data were taken over (or its connection is gone while they were awaited). */

@@ -111,6 +111,7 @@ void server_destroy(RedsState *server)
         while (server->links.length)
             link_stage_cancel(server->links.head->data);
         server_disconnect_all(server);
+        task_queue_run(server->tasks); /* what workers still had to tell, while all that it concerns exists */
         g_warn_if_fail(!server->qxls);
         task_queue_run(server->tasks); /* what the connections left behind concerns channels and caravan */
         if (server->inputs)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/core/task-queue.h"
 
+#include <pthread.h>
+
 typedef struct Task {
     TaskFunc func;
     void *data;
@@ -8,8 +10,9 @@ typedef struct Task {
 } Task;
 
 struct TaskQueue {
-    GMutex mutex;
-    GCond finished;
+    /* Not GLib's: thread sanitizers see these, and with them what a task hands from thread to thread. */
+    pthread_mutex_t mutex;
+    pthread_cond_t finished;
     GQueue tasks;
     void (*wake)(void *opaque);
     void *opaque;
@@ -19,8 +22,8 @@ TaskQueue *task_queue_new(void (*wake)(void *opaque), void *opaque)
 {
     TaskQueue *queue = g_new0(TaskQueue, 1);
 
-    g_mutex_init(&queue->mutex);
-    g_cond_init(&queue->finished);
+    pthread_mutex_init(&queue->mutex, NULL);
+    pthread_cond_init(&queue->finished, NULL);
     g_queue_init(&queue->tasks);
     queue->wake = wake;
     queue->opaque = opaque;
@@ -30,8 +33,8 @@ TaskQueue *task_queue_new(void (*wake)(void *opaque), void *opaque)
 void task_queue_free(TaskQueue *queue)
 {
     task_queue_run(queue);
-    g_mutex_clear(&queue->mutex);
-    g_cond_clear(&queue->finished);
+    pthread_mutex_destroy(&queue->mutex);
+    pthread_cond_destroy(&queue->finished);
     g_free(queue);
 }
 
@@ -41,10 +44,10 @@ static void add(TaskQueue *queue, TaskFunc func, void *data, bool *done)
     bool was_empty;
 
     *task = (Task){func, data, done};
-    g_mutex_lock(&queue->mutex);
+    pthread_mutex_lock(&queue->mutex);
     was_empty = g_queue_is_empty(&queue->tasks);
     g_queue_push_tail(&queue->tasks, task);
-    g_mutex_unlock(&queue->mutex);
+    pthread_mutex_unlock(&queue->mutex);
     if (was_empty)
         queue->wake(queue->opaque);
 }
@@ -59,19 +62,19 @@ void task_queue_call(TaskQueue *queue, TaskFunc func, void *data)
     bool done = false;
 
     add(queue, func, data, &done);
-    g_mutex_lock(&queue->mutex);
+    pthread_mutex_lock(&queue->mutex);
     while (!done)
-        g_cond_wait(&queue->finished, &queue->mutex);
-    g_mutex_unlock(&queue->mutex);
+        pthread_cond_wait(&queue->finished, &queue->mutex);
+    pthread_mutex_unlock(&queue->mutex);
 }
 
 bool task_queue_is_empty(TaskQueue *queue)
 {
     bool empty;
 
-    g_mutex_lock(&queue->mutex);
+    pthread_mutex_lock(&queue->mutex);
     empty = g_queue_is_empty(&queue->tasks);
-    g_mutex_unlock(&queue->mutex);
+    pthread_mutex_unlock(&queue->mutex);
     return empty;
 }
 
@@ -79,16 +82,16 @@ void task_queue_run(TaskQueue *queue)
 {
     Task *task;
 
-    g_mutex_lock(&queue->mutex);
+    pthread_mutex_lock(&queue->mutex);
     while ((task = g_queue_pop_head(&queue->tasks))) {
-        g_mutex_unlock(&queue->mutex);
+        pthread_mutex_unlock(&queue->mutex);
         task->func(task->data);
-        g_mutex_lock(&queue->mutex);
+        pthread_mutex_lock(&queue->mutex);
         if (task->done) {
             *task->done = true;
-            g_cond_broadcast(&queue->finished);
+            pthread_cond_broadcast(&queue->finished);
         }
         g_free(task);
     }
-    g_mutex_unlock(&queue->mutex);
+    pthread_mutex_unlock(&queue->mutex);
 }

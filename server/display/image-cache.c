@@ -10,7 +10,7 @@
 #define MAX_EVICTED 65535u                    /* that one INVAL_LIST can name */
 
 struct ImageCache {
-    gatomicrefcount refs;
+    gint refs; /* atomic */
     uint8_t id;
     pthread_mutex_t lock; /* guards all below */
 
@@ -48,7 +48,7 @@ static ImageCache *cache_new(uint8_t id, int64_t size)
 {
     ImageCache *cache = g_new0(ImageCache, 1);
 
-    g_atomic_ref_count_init(&cache->refs);
+    cache->refs = 1;
     pthread_mutex_init(&cache->lock, NULL);
     cache->id = id;
     cache->size = MIN(size, MAX_SIZE);
@@ -71,13 +71,13 @@ ImageCache *image_cache_new_frozen(uint8_t id)
 
 ImageCache *image_cache_ref(ImageCache *cache)
 {
-    g_atomic_ref_count_inc(&cache->refs);
+    g_atomic_int_inc(&cache->refs);
     return cache;
 }
 
 void image_cache_unref(ImageCache *cache)
 {
-    if (!g_atomic_ref_count_dec(&cache->refs))
+    if (!g_atomic_int_dec_and_test(&cache->refs))
         return;
     cache_store_clear(&cache->store);
     pthread_mutex_destroy(&cache->lock);

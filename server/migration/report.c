@@ -29,7 +29,7 @@ typedef struct Count {
 } Count;
 
 struct MigrationReport {
-    gatomicrefcount refs;
+    gint refs; /* atomic */
     pthread_mutex_t lock; /* of everything below. Not a GMutex: thread sanitizers see this one */
     MigrationRole role;
     MigrationMode mode;
@@ -83,7 +83,7 @@ MigrationReport *migration_report_new(MigrationRole role)
 {
     MigrationReport *report = g_new0(MigrationReport, 1);
 
-    g_atomic_ref_count_init(&report->refs);
+    report->refs = 1;
     pthread_mutex_init(&report->lock, NULL);
     report->role = role;
     report->begin = g_get_monotonic_time();
@@ -95,13 +95,13 @@ MigrationReport *migration_report_new(MigrationRole role)
 
 MigrationReport *migration_report_ref(MigrationReport *report)
 {
-    g_atomic_ref_count_inc(&report->refs);
+    g_atomic_int_inc(&report->refs);
     return report;
 }
 
 void migration_report_unref(MigrationReport *report)
 {
-    if (!g_atomic_ref_count_dec(&report->refs))
+    if (!g_atomic_int_dec_and_test(&report->refs))
         return;
     g_array_unref(report->phases);
     g_array_unref(report->channels);
