@@ -23,7 +23,7 @@ def main():
     parser.add_argument("--workloads", help="directory of further recordings")
     parser.add_argument("--quick", action="store_true", help="album-small alone, fewer rounds, a faster pace")
     parser.add_argument("--only", action="append", help="name of a recording to take; again for more")
-    parser.add_argument("--seconds", type=float, help="for half a recording in the migration benchmark")
+    parser.add_argument("--seconds", type=float, help="for half a recording that the migration benchmark paces")
     parser.add_argument("--json", help="write the JSON object to this file too")
     arguments = parser.parse_args()
     if arguments.quick and not arguments.only:
