@@ -10,6 +10,7 @@ import os
 import subprocess
 import tempfile
 
+import migration
 import session
 from session import LIBS, TOP, Session
 
@@ -23,10 +24,9 @@ def extension_size(inspected):
 
 
 def run_recording(recording):
-    """A flat-out replay to the middle: how many images are in the cache depends on timing, their cost does not."""
+    """To the middle, in single steps unless that takes minutes: as fast as possible, much is dropped and never cached."""
     with Session(LIBS[0][1], recording, destination=True) as s, tempfile.TemporaryDirectory() as directory:
-        s.source.play_to(recording.middle, timeout=300)
-        s.source.settle()
+        migration.play(s.source, 0, recording.middle, migration.pace_of(recording))
         s.wait_quiet()
         s.migrate()
         s.client.wait_migrated(10)
