@@ -24,7 +24,7 @@ def extension_size(inspected):
 
 
 def run_recording(recording):
-    """To the middle, in single steps unless that takes minutes: as fast as possible, much is dropped and never cached."""
+    """To the middle, in steps unless that takes minutes: as fast as possible, much is dropped and never cached."""
     with Session(LIBS[0][1], recording, destination=True) as s, tempfile.TemporaryDirectory() as directory:
         migration.play(s.source, 0, recording.middle, migration.pace_of(recording))
         s.wait_quiet()

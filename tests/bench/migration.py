@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a migration costs on the wire: display bytes of a recording's second half, migrated in the middle / not migrated.
+"""What a migration costs on the wire: display bytes of a recording's second half, migrated in the middle / not.
 
 The figure is a ratio of two runs of the same library, so both must play alike. As fast as possible they do not: what is
 drawn over before it was sent is dropped, and how much that is depends on the machine's timing ("web": +-47 %). So the
@@ -36,7 +36,7 @@ def play(host, first, last, pace):
 
 
 def run_one(lib, recording, migrated, pace):
-    """The second half's figures, with "switch" (what came before the machine ran) and "picture" (the same at the end)."""
+    """The second half's figures, with "picture": whether the client showed what the host has, both times."""
     with Session(lib, recording, destination=migrated, pace=pace) as s:
         play(s.source, 0, recording.middle, pace)
         s.wait_quiet()
