@@ -295,22 +295,21 @@ static bool window_is_open(const ChannelClient *cc)
     return !cc->closed_window && (!cc->channel->ops->acks || cc->unacked <= 2 * cc->ack_window);
 }
 
-static size_t gather(ChannelClient *cc)
+static void gather(ChannelClient *cc)
 {
     size_t bytes = 0;
 
     while (cc->connected && cc->pipe.length && window_is_open(cc) && bytes < GATHER_BYTES &&
            cc->out.length < GATHER_MESSAGES) {
         PipeItem *item = cc->pipe.head->data;
+        unsigned n = cc->out.length;
 
         dequeue(cc, item);
         item->ops->send(cc, item);
         pipe_item_free(item);
-        bytes = 0;
-        for (GList *l = cc->out.head; l; l = l->next)
+        for (GList *l = cc->out.tail; cc->out.length > n; l = l->prev, n++)
             bytes += ((OutMessage *)l->data)->body.size;
     }
-    return bytes;
 }
 
 void channel_client_pump(ChannelClient *cc)

@@ -34,6 +34,8 @@ void stats_count(TapCounters *c, TapSide side, guint16 type, guint64 bytes)
 {
     TapCount *t = &c->by_type[side][MIN(type, TAP_TYPES - 1)];
 
+    if (!t->messages)
+        t->first_us = g_get_monotonic_time();
     t->messages++;
     t->bytes += bytes;
     c->total[side].messages++;
@@ -134,6 +136,7 @@ static void put_types(JsonBuilder *b, const TapCounters *c, TapSide side)
         open_object(b, number);
         put(b, "messages", n->messages);
         put(b, "bytes", n->bytes);
+        put(b, "first_us", (guint64)n->first_us);
         json_builder_end_object(b);
     }
     json_builder_end_object(b);

@@ -27,6 +27,7 @@ typedef struct TapChannel TapChannel;
 
 typedef struct TapCount {
     guint64 messages, bytes; /* bytes with headers */
+    gint64 first_us;         /* when the first one was complete, by the monotonic clock; 0: none was */
 } TapCount;
 
 typedef struct TapImages {
