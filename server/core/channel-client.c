@@ -16,6 +16,10 @@
 /* Messages are gathered into one write until they weigh this much. */
 #define GATHER_BYTES (64 * 1024)
 #define GATHER_MESSAGES 48
+/* Messages of one connection are handled for so long, then the others get their turn. */
+#define RECEIVE_US (5 * 1000)
+/* A client that asks for this many answers without taking one is up to no good. */
+#define MAX_UNTAKEN_ANSWERS 10000
 /* Memory that an idle connection keeps for the next message body. */
 #define KEEP_BODY_BYTES (256 * 1024)
 
@@ -494,10 +498,16 @@ static bool handle_message(ChannelClient *cc, uint16_t type, const uint8_t *body
         return handle_migrate_data(cc, body, size, error);
     case SPICE_MSGC_DISCONNECTING:
         return true;
-    case SPICE_MSGC_PONG:
+    case SPICE_MSGC_PONG: {
+        WireReader pong = r;
+        MsgcPong m;
+
+        if (!msgc_pong_decode(&pong, &m, error))
+            return false;
         if (!cc->channel->ops->handle)
             return true;
         break;
+    }
     default:
         break;
     }
@@ -511,7 +521,9 @@ static uint32_t size_limit(const ChannelClient *cc)
 {
     const ChannelOps *ops = cc->channel->ops;
 
-    return cc->in_type == SPICE_MSGC_MIGRATE_DATA ? MAX(ops->max_message, ops->max_migrate_data) : ops->max_message;
+    /* Only who is to bring migration data may bring much. */
+    return cc->in_type == SPICE_MSGC_MIGRATE_DATA && cc->wait_data ? MAX(ops->max_message, ops->max_migrate_data)
+                                                                   : ops->max_message;
 }
 
 /* Reads into the present message; true when it is complete. */
@@ -563,14 +575,21 @@ end:
 
 static void receive(ChannelClient *cc)
 {
+    gint64 end = g_get_monotonic_time() + RECEIVE_US;
+
+    /* What is left in the socket wakes the loop again. */
     while (cc->connected && read_message(cc)) {
         g_autoptr(GError) error = NULL;
 
         cc->in_header_size = 0;
         if (!handle_message(cc, cc->in_type, cc->in_body.data, cc->in_body.size, &error))
             drop(cc, error ? error->message : "bad message");
+        else if (!cc->channel->ops->acks && cc->pipe.length > MAX_UNTAKEN_ANSWERS)
+            drop(cc, "the client asks for much and takes nothing");
         if (cc->in_body.capacity > KEEP_BODY_BYTES)
             wire_writer_clear(&cc->in_body);
+        if (g_get_monotonic_time() >= end)
+            break;
     }
 }
 
