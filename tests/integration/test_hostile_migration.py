@@ -4,6 +4,7 @@
 import os
 import struct
 import sys
+import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -13,7 +14,7 @@ from arena import Arena, Shared, device_data, display_data, inputs_data, lossy_s
 from rawclient import CURSOR, DISPLAY, INPUTS, MAIN, RawError, Session  # noqa: E402
 
 ID = 0x1234567
-MOTION, MOTION_ACK, KEY_MODIFIERS = 111, 111, 102
+MOTION, MOTION_ACK, KEY_MODIFIERS, SURFACE_DESTROY = 111, 111, 102, 315
 source = Shared()
 destination = Shared(incoming=True)
 two_displays = Shared(incoming=True, displays=2)
@@ -533,10 +534,14 @@ def arrivals():
                 display.send(raw.C_MIGRATE_DATA, display_data(surfaces=tuple(range(0, 1024, 3)), sync=(25, 9, 9, 9)))
                 arrival.inputs.send(raw.C_MIGRATE_DATA, inputs_data(3))
                 arrival.main.send(raw.C_MIGRATE_DATA, main_data())
+                messages = []
+                reader = threading.Thread(target=lambda: messages.extend(display.read_all(3)))
+                reader.start()
                 arena.host.load(10)
                 arena.host.vm_start()
                 arena.host.play_to("end")
-                assert display.read_all(0.5)
+                reader.join()
+                assert [m.type for m in messages].count(SURFACE_DESTROY) == 341, "surfaces that are not there go"
             arena.sum = arena.host.sums()[0]
             arena.check(None)
     CASES.append(("destination: data that are well formed and all lies", lies_until_start))
