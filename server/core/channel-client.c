@@ -242,7 +242,10 @@ static bool write_out(ChannelClient *cc)
                 return false;
             }
             g_info("channel %u:%u: write: %s", cc->channel->type, cc->channel->id, g_strerror(errno));
-            channel_client_disconnect(cc);
+            /* Whoever queues something may be in the middle of anything, for instance of the list of connections:
+             * the connection ends when its socket is read next, which is at once. */
+            stream_shutdown(cc->link.stream);
+            loop_watch_set_mask(cc->watch, SPICE_WATCH_EVENT_READ);
             return false;
         }
         cc->bytes_out += (uint64_t)written;

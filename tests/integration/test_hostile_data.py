@@ -11,7 +11,7 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "tests", "lib"))
 import rawclient as raw  # noqa: E402
-from arena import Arena, Recording, Shared, run  # noqa: E402
+from arena import ALBUM, Arena, Recording, Shared, run  # noqa: E402
 from rawclient import CURSOR, DISPLAY, INPUTS, MAIN, Session  # noqa: E402
 
 NAMES = {MAIN: "main", DISPLAY: "display", INPUTS: "inputs", CURSOR: "cursor"}
@@ -205,6 +205,23 @@ def commons():
                     else:
                         channel.socket.shutdown(1)
     add("the end at every byte of a session", every_byte)
+
+    def while_it_plays():
+        with Arena(recording=ALBUM, start=100) as arena:
+            for i in range(25):
+                with Session(arena.port) as session:
+                    display, cursor = session.open_display(), session.open(CURSOR)
+                    display.read_until(raw.MARK)
+                    arena.host.send("play")
+                    for _ in range(i):
+                        display.read_message()
+                    display.reset()
+                    cursor.reset()
+                    arena.host.wait_answer("play")
+                    arena.host.pause()
+            arena.sum = arena.host.sums()[0]
+            arena.check()
+    CASES.append(("display and cursor: gone while the guest draws", while_it_plays))
 
     def slowly(arena):
         with Session(arena.port) as session:

@@ -303,6 +303,23 @@ def time_and_number():
                     link.reset()
     add("the end at every byte of the link stage", cut_everywhere)
 
+    def before_greeting(arena):
+        for i in range(60):
+            with Link(arena.port) as link:
+                link.send_mess()
+                link.read_reply()
+                link.send_ticket()
+                link.write(bytes(i % 9))
+                link.reset()
+        for i in range(60):
+            with Session(arena.port) as session, Link(arena.port) as link:
+                link.send_mess(type=(DISPLAY, INPUTS, CURSOR)[i % 3], connection_id=session.connection_id)
+                link.read_reply()
+                link.send_ticket()
+                link.write(struct.pack("<HI", 101, 14) + raw.display_init())
+                link.reset()
+    add("gone before the greeting can be written", before_greeting, None)
+
     def half_close(arena):
         for cut in (0, 3, 16, 42):
             with Link(arena.port) as link:
