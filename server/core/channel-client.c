@@ -269,7 +269,10 @@ static bool write_out(ChannelClient *cc)
                 return false;
             }
             g_info("channel %u:%u: write: %s", cc->channel->type, cc->channel->id, g_strerror(errno));
-            channel_client_disconnect(cc);
+            /* Whoever queues something may be in the middle of anything, for instance of the list of connections:
+             * the connection ends when its socket is read next, which is at once. */
+            stream_shutdown(cc->link.stream);
+            loop_watch_set_mask(cc->watch, SPICE_WATCH_EVENT_READ);
             return false;
         }
         cc->bytes_out += (uint64_t)written;
@@ -526,10 +529,16 @@ static bool handle_message(ChannelClient *cc, uint16_t type, const uint8_t *body
         return handle_migrate_data(cc, body, size, error);
     case SPICE_MSGC_DISCONNECTING:
         return true;
-    case SPICE_MSGC_PONG:
+    case SPICE_MSGC_PONG: {
+        WireReader pong = r;
+        MsgcPong m;
+
+        if (!msgc_pong_decode(&pong, &m, error))
+            return false;
         if (!cc->channel->ops->handle)
             return true;
         break;
+    }
     default:
         break;
     }
@@ -543,7 +552,9 @@ static uint32_t size_limit(const ChannelClient *cc)
 {
     const ChannelOps *ops = cc->channel->ops;
 
-    return cc->in_type == SPICE_MSGC_MIGRATE_DATA ? MAX(ops->max_message, ops->max_migrate_data) : ops->max_message;
+    /* Only who is to bring migration data may bring much. */
+    return cc->in_type == SPICE_MSGC_MIGRATE_DATA && cc->wait_data ? MAX(ops->max_message, ops->max_migrate_data)
+                                                                   : ops->max_message;
 }
 
 /* Reads into the present message; true when it is complete. */

@@ -70,7 +70,6 @@ static void refuse(LinkStage *stage, uint32_t link_error)
 {
     LinkReply reply = {.error = link_error};
 
-    g_info("link refused with error %u", link_error);
     send_reply(stage, &reply);
     link_stage_cancel(stage);
 }
@@ -140,6 +139,7 @@ static void connect_other(LinkStage *stage, Channel *channel, const Link *link)
     SpiceChannelEventInfo *info = stream_info(link->stream);
 
     if (!client || client->disconnecting) {
+        g_warning("link: channel %u:%u for a connection id that nobody has", channel->type, channel->id);
         refuse_result(stage, SPICE_LINK_ERR_BAD_CONNECTION_ID);
         return;
     }
@@ -247,12 +247,13 @@ static void handle_mess(LinkStage *stage)
 static bool handle_step(LinkStage *stage)
 {
     RedsState *server = stage->server;
-    uint32_t link_error;
+    uint32_t link_error, mechanism;
     WireReader r = wire_reader(stage->buffer, stage->have);
 
     switch (stage->step) {
     case STEP_MAGIC:
         if (wire_read_u32(&r) != SPICE_MAGIC) {
+            g_warning("link: the connection does not speak SPICE");
             refuse(stage, SPICE_LINK_ERR_INVALID_MAGIC);
             return false;
         }
@@ -263,6 +264,8 @@ static bool handle_step(LinkStage *stage)
         link_header_decode(&r, &stage->header, NULL);
         link_error = link_header_check(&stage->header);
         if (link_error) {
+            g_warning("link: header of version %u.%u with a message of %u bytes is refused", stage->header.major,
+                      stage->header.minor, stage->header.size);
             refuse(stage, link_error);
             return false;
         }
@@ -272,7 +275,9 @@ static bool handle_step(LinkStage *stage)
         handle_mess(stage);
         break;
     case STEP_MECHANISM:
-        if (wire_read_u32(&r) != SPICE_COMMON_CAP_AUTH_SPICE) {
+        mechanism = wire_read_u32(&r);
+        if (mechanism != SPICE_COMMON_CAP_AUTH_SPICE) {
+            g_warning("link: authentication mechanism %u is not on offer", mechanism);
             refuse(stage, SPICE_LINK_ERR_INVALID_DATA);
             return false;
         }
