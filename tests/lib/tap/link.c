@@ -51,6 +51,8 @@ static gsize flow_unsent(const Flow *f)
 /* False: the link is broken. */
 static bool flow_write(Flow *f)
 {
+    if (f->delay)
+        return true;
     while (flow_unsent(f)) {
         gssize n = send(f->out, f->pending->data + f->sent, flow_unsent(f), MSG_NOSIGNAL);
 
@@ -96,7 +98,7 @@ static GIOCondition wanted_events(TapLink *link, TapSide side)
 
     if (!link->flow[side].eof && flow_unsent(&link->flow[side]) < MAX_PENDING)
         c |= G_IO_IN;
-    if (flow_unsent(&link->flow[!side]) || (link->connecting && side == TAP_SERVER))
+    if ((flow_unsent(&link->flow[!side]) && !link->flow[!side].delay) || (link->connecting && side == TAP_SERVER))
         c |= G_IO_OUT;
     return c;
 }
@@ -122,6 +124,25 @@ static bool connect_done(TapLink *link)
     }
     link->connecting = false;
     return true;
+}
+
+static gboolean on_delay(gpointer data)
+{
+    Flow *f = data;
+
+    f->delay = 0;
+    f->link->data_in = true;
+    if (flow_write(f))
+        update_events(f->link);
+    else
+        link_close(f->link);
+    return G_SOURCE_REMOVE;
+}
+
+void flow_delay(Flow *f, guint ms)
+{
+    if (!f->delay)
+        f->delay = g_timeout_add(ms, on_delay, f);
 }
 
 static gboolean link_dispatch(GSource *source, GSourceFunc callback, gpointer data)
@@ -156,6 +177,8 @@ void link_close(TapLink *link)
     session_detach(link);
     for (int side = 0; side < 2; side++) {
         close(link->fd[side]);
+        if (link->flow[side].delay)
+            g_source_remove(link->flow[side].delay);
         frames_clear(&link->flow[side]);
     }
     g_ptr_array_remove_fast(link->tap->links, link);

@@ -34,6 +34,7 @@ typedef struct Flow {
     gsize want;       /* bytes of this stage that are still to come */
     bool keep;        /* the body is collected in part */
     bool hold;        /* the body is held back */
+    guint delay;      /* id of the timer until whose end nothing is written, or 0 */
     guint8 header[18];
     gsize header_size;
     guint64 serial; /* of the message in work: the header's field, 0 with mini headers */
@@ -84,6 +85,9 @@ TapCounters *link_counters(TapLink *link);
 
 /* Bytes to pass on; called by the parser. */
 void flow_emit(Flow *flow, const void *data, gsize size);
+
+/* Passes nothing on for so long; then a MIGRATE_DATA in it counts as arrived. */
+void flow_delay(Flow *flow, guint ms);
 
 /* Closes both sockets. The link is freed. */
 void link_close(TapLink *link);

@@ -13,6 +13,7 @@
  *     save-migrate-data DIR         every MIGRATE_DATA of a server so far, as DIR/<type>-<id>-<hop>.bin
  *     tamper TYPE ID truncate N | append HEX | replace FILE | drop
  *                                   changes the next MIGRATE_DATA that the client sends on that channel
+ *     hold TYPE ID MS               delays the next one that the client sends, and all behind it
  *     cut ROUTE [TYPE ID]           closes connections
  *     quit
  */
@@ -202,6 +203,20 @@ static const char *command_tamper(Tap *tap, char **w, guint n)
     return NULL;
 }
 
+/* w: hold TYPE ID MS */
+static const char *command_hold(Tap *tap, char **w)
+{
+    guint64 type, id, ms;
+    TapTamper *t;
+
+    if (!parse_number(w[1], 254, &type) || !parse_number(w[2], 255, &id) || !parse_number(w[3], 600000, &ms))
+        return "wrong channel or time";
+    t = g_new0(TapTamper, 1);
+    *t = (TapTamper){.type = (guint8)type, .id = (guint8)id, .what = TAP_HOLD, .size = (guint32)ms};
+    g_ptr_array_add(tap->tampers, t);
+    return NULL;
+}
+
 static void command_cut(Tap *tap, char **w, guint n)
 {
     guint count = 0;
@@ -238,6 +253,8 @@ static void run_command(Tap *tap, char *line)
         command_save(tap, w[1]);
     } else if (!strcmp(w[0], "tamper") && n >= 4) {
         answer("tamper", command_tamper(tap, w, n));
+    } else if (!strcmp(w[0], "hold") && n == 4) {
+        answer("hold", command_hold(tap, w));
     } else if (!strcmp(w[0], "cut") && (n == 2 || n == 4)) {
         command_cut(tap, w, n);
     } else if (!strcmp(w[0], "quit")) {

@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Journey: one client that travels between hosts, with a wiretap in between, and everything judged at the end.
+
+    with Journey(cache_size=1 << 20) as j:
+        a = j.host()
+        b = j.host(incoming=True, start=6000)
+        j.connect(a)
+        a.play_to(6220)
+        j.hop(a, b)
+        j.compare(b)
+
+Hosts run this project's library with ASan and UBSan (CARAVAN_TEST_LIB=build/lib runs the plain build). When the `with`
+ends without an exception, every host and the client are closed and judged: exit codes, sanitizer messages, warnings that
+no expect() announced, criticals of the client. Programs are killed in any case.
+"""
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+from client import Client
+from host import ROOT, Host, HostError
+from peer import PeerError
+from wiretap import Wiretap
+
+MAIN, DISPLAY = 1, 2
+INVAL_ALL_PIXMAPS, INVAL_ALL_PALETTES = 106, 108  # display messages
+ADDRESS = "127.0.0.1"
+ALBUM = os.path.join(ROOT, "tests", "data", "album-small.rec.zst")
+ALBUM_END = 12440
+LIB = os.environ.get("CARAVAN_TEST_LIB", os.path.join(ROOT, "build", "asan", "lib"))
+INSPECT = os.path.join(ROOT, "build", "bin", "caravan-inspect")
+
+SANITIZER = re.compile(r"ERROR: (Address|Leak|Thread)Sanitizer|runtime error:|Assertion|ERROR:.*assertion failed")
+WARNING = re.compile(r"(WARNING|CRITICAL|ERROR) \*\*")
+# What the stock library says in any migration is not for us to judge.
+CLIENT_CRITICAL = re.compile(r"CRITICAL \*\*|runtime error:|Sanitizer")
+
+
+class Failed(AssertionError):
+    """Something is not as it must be."""
+
+
+def check(true, text, *values):
+    if not true:
+        raise Failed(text + "".join(f" {v!r}" for v in values))
+
+
+def equal(got, wanted, what):
+    check(got == wanted, f"{what}: {got!r} instead of {wanted!r}")
+
+
+def program_of(lib):
+    """A library with ASan needs a program with ASan."""
+    if lib != "stock" and os.sep + "asan" + os.sep in lib:
+        return os.path.join(ROOT, "build", "asan", "bin", "caravan-host")
+    return None
+
+
+def inspect(path):
+    """What a destination sees in a MIGRATE_DATA body: (would it take it?, the JSON)."""
+    run = subprocess.run([INSPECT, path], stdout=subprocess.PIPE, timeout=60, check=False)
+    check(run.returncode in (0, 1), "caravan-inspect failed:", run.returncode)
+    return run.returncode == 0, json.loads(run.stdout)
+
+
+class Journey:
+    """See above. recording, displays, lib and further options go to every host; cache_size, without to the client."""
+
+    def __init__(self, recording=ALBUM, lib=LIB, cache_size=None, without=(), client_env=None, **options):
+        self.options = dict(recording=recording, lib=lib, **options)
+        self.displays = options.get("displays", 1)
+        self.client_options = dict(cache_size=cache_size, without=without, env=client_env)
+        self.directory = tempfile.mkdtemp(prefix="caravan-journey-")
+        self.hosts, self.expected, self.reports = [], {}, {}
+        self.doors = {}  # host -> port of the wiretap that leads to it
+        self.tap = self.client = None
+        self.hops = 0
+        self.ended = {}  # host -> [connect-complete, end-complete] still to come
+
+    def __enter__(self):
+        try:
+            self.tap = Wiretap(log=os.path.join(self.directory, "tap.log"))
+        except BaseException:
+            shutil.rmtree(self.directory)
+            raise
+        return self
+
+    def __exit__(self, kind, error, trace):
+        try:
+            if kind is None:
+                self.judge()
+        except BaseException as late:
+            error = late
+            raise
+        finally:
+            for peer in [self.client, self.tap]:
+                if peer:
+                    peer.process.kill()
+                    peer.close()
+            for host in self.hosts:
+                host.kill()
+            if error is not None:
+                self._print_logs()
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _print_logs(self):
+        for path in sorted(glob.glob(os.path.join(self.directory, "*.log"))):
+            with open(path, errors="replace") as stream:
+                for line in stream.read().splitlines()[-25:]:
+                    print(f"# {os.path.basename(path)}: {line[:300]}")
+
+    def host(self, lib=None, door=True, env=None, wait=True, **options):
+        """A host more. door: clients and migrations reach it through the wiretap."""
+        options = dict(self.options, **options)
+        lib = lib or options.pop("lib")
+        options.pop("lib", None)
+        number = len(self.hosts) + 1
+        report = os.path.join(self.directory, f"report{number}")
+        environment = {
+            "SPICE_CARAVAN_REPORT": report,
+            "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
+            "LSAN_OPTIONS": f"suppressions={ROOT}/tests/lsan.supp:print_suppressions=0",
+            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
+            **(env or {}),
+        }
+        host = Host(lib=lib, log=os.path.join(self.directory, f"host{number}.log"), env=environment,
+                    program=program_of(lib), wait=False, **options)
+        self.hosts.append(host)
+        self.expected[host], self.reports[host] = [], report
+        if wait:
+            self.ready(host, door)
+        return host
+
+    def ready(self, host, door=True):
+        host.wait_ready(120)
+        self.doors[host] = self.tap.add_route(ADDRESS, host.port) if door else host.port
+
+    def route(self, host):
+        return self.tap.ports.index(self.doors[host])
+
+    def connect(self, host, **options):
+        self.client = Client(self.doors[host], log=os.path.join(self.directory, "client.log"),
+                             **dict(self.client_options, **options))
+        for display in range(self.displays):
+            self.client.wait_event("channel", timeout=20, what="opened", type=DISPLAY, id=display)
+        host.wait_clients(1)
+        return self.client
+
+    def disconnect(self):
+        self.client.close()
+        self.client = None
+
+    def expect(self, host, pattern, need=True):
+        """A warning that this host may write; `need`: that it must write."""
+        self.expected[host].append((re.compile(pattern), need))
+
+    def compare(self, host, what="picture", timeout=20, host_timeout=60):
+        """The client comes to show what the host has."""
+        for display, wanted in enumerate(host.sums(host_timeout)):
+            if not self.client.wait_sum(wanted, display, timeout):
+                keep = os.environ.get("CARAVAN_KEEP")
+                if keep:
+                    host.shot(os.path.join(keep, "host.ppm"), display)
+                    self.client.shot(os.path.join(keep, "client.png"), display)
+                raise Failed(f"{what}: display {display} of the client differs; {self.client.state()}")
+
+    # One migration, step by step; hop() does all of it
+
+    def begin(self, source, target, timeout=12, port=None):
+        """migrate-connect until connect-complete."""
+        source.drain_events()
+        self.client and self.client.poll()
+        if self.client:
+            self.client.events = [e for e in self.client.events if e.get("event") != "migration-state"]
+        source.command(f"migrate-connect {ADDRESS} {port or self.doors[target]}")
+        source.wait_event("connect-complete", timeout)
+        source.command("migrate-start")
+
+    def stop(self, source, target, load=True):
+        source.pause()
+        source.vm_stop()
+        if load:
+            target.load(source.position)
+
+    def end(self, source, completed=True, timeout=15):
+        source.command(f"migrate-end {int(completed)}")
+        if completed:
+            source.wait_event("end-complete", timeout)
+
+    def arrived(self, target, timeout=15):
+        """The client is fully at its target."""
+        self.client.wait_migrated(timeout)
+        target.wait_clients(1)
+
+    def once(self, source, ends=1):
+        """connect-complete was taken by begin(), end-complete by end(): no second one may be there."""
+        source.command("position")
+        late = [e for e in source.drain_events() if e.get("event") in ("connect-complete", "end-complete")]
+        equal(late, [], "events that come a second time")
+
+    def hop(self, source, target, run=True, mark=None):
+        """A whole seamless migration; the source's machine is stopped afterwards."""
+        self.tap.mark(mark or f"hop{self.hops}")
+        self.hops += 1
+        self.begin(source, target)
+        self.stop(source, target)
+        self.end(source)
+        if run:
+            target.vm_start()
+        self.arrived(target)
+        self.once(source)
+
+    # What was seen
+
+    def phase(self, name):
+        """All counters together since the mark `name`."""
+        stats = self.tap.stats()
+        return self.tap.phase(name, stats)["total"]
+
+    def message_count(self, name, number, channel=DISPLAY, target=None):
+        """Messages of that type that servers sent on that kind of channel since the mark `name` (until the next)."""
+        count = 0
+        for c in self.tap.phase(name)["channels"]:
+            if c["type"] == channel and (target is None or c["route"] == self.route(target)):
+                count += c["from_server"]["types"].get(str(number), {}).get("messages", 0)
+        return count
+
+    def saved(self, display=0, hop=-1):
+        """Path of the data that a source sent for this display at its last (or the given) migration."""
+        directory = os.path.join(self.directory, "data")
+        os.makedirs(directory, exist_ok=True)
+        self.tap.save_migrate_data(directory)
+        files = sorted(glob.glob(os.path.join(directory, f"{DISPLAY}-{display}-*.bin")),
+                       key=lambda name: int(name.rsplit("-", 1)[1][:-4]))
+        check(files, "no MIGRATE_DATA on display", display)
+        return files[hop]
+
+    def report(self, host, role):
+        """The migration reports of a host in that role, oldest first."""
+        if not os.path.exists(self.reports[host]):
+            return []
+        with open(self.reports[host]) as stream:
+            return [r for r in map(json.loads, stream) if r["role"] == role]
+
+    def seamless(self, name="switch", evictions=None):
+        """Nothing was lost and nothing sent twice since the mark."""
+        total = self.phase(name)
+        cache = total["cache"]
+        for field in ("resent", "missing", "resent_lost", "unknown_evicted", "inval_all"):
+            equal(cache[field], 0, f"{field} since {name}")
+        equal(total["malformed"], 0, "malformed messages")
+        return cache
+
+    def quiet(self, ignore=()):
+        equal(self.tap.violations(ignore), [], "broken rules")
+
+    # The end
+
+    def judge(self):
+        problems = []
+        if self.client:
+            check(self.client.alive(), "the client died")
+            self.client.close()
+            self.client = None
+        for number, host in enumerate(self.hosts, 1):
+            alive = host.process.poll() is None
+            code = host.close(30)
+            killed = getattr(host, "was_killed", False)
+            if not killed and (code != 0 or not alive):
+                problems.append(f"host {number}: exit code {code}" + ("" if alive else ", before its time"))
+            problems += [f"host {number}: {p}" for p in self._judge_log(host)]
+        path = os.path.join(self.directory, "client.log")
+        if os.path.exists(path):
+            with open(path, errors="replace") as stream:
+                problems += ["client: " + line.strip() for line in stream if CLIENT_CRITICAL.search(line)]
+        check(not problems, "; ".join(problems[:6]))
+
+    def _judge_log(self, host):
+        unseen = [(p, need) for p, need in self.expected[host]]
+        problems = []
+        for line in host.log_text().splitlines():
+            if SANITIZER.search(line):
+                problems.append(line)
+            hits = [p for p, _ in self.expected[host] if p.search(line)]
+            unseen = [(p, need) for p, need in unseen if p not in hits]
+            if WARNING.search(line) and not hits and host.lib != "stock":
+                problems.append(line)
+        return problems + [f"does not say /{p.pattern}/" for p, need in unseen if need]
+
+
+def kill(host):
+    """Ends a host in the middle of things."""
+    host.was_killed = True
+    host.process.kill()
+
+
+def recordings():
+    """(path, last command) of what to play; the big ones only if CARAVAN_WORKLOADS names their directory."""
+    directory = os.environ.get("CARAVAN_WORKLOADS")
+    sizes = {"terminal": 27017, "web": 4876, "pictures": 7120, "windows": 97259, "composited": 70161}
+    return [(os.path.join(directory, f"{name}.rec.zst"), size) for name, size in sizes.items()] if directory else []
+
+
+def main(tests):
+    """Runs the functions (all of them, or those that the command line names a part of) and prints TAP."""
+    chosen = [t for t in tests if len(sys.argv) < 2 or any(word in t.__name__ for word in sys.argv[1:])]
+    failed = 0
+    print(f"1..{len(chosen)}")
+    for number, test in enumerate(chosen, 1):
+        name = test.__name__.removeprefix("test_")
+        before = time.monotonic()
+        try:
+            skip = test()
+            print(f"ok {number} - {name}" + (f" # SKIP {skip}" if skip else ""), flush=True)
+        except Exception as error:  # any failure is reported, the others go on
+            failed += 1
+            if not isinstance(error, (Failed, HostError, PeerError)) or os.environ.get("CARAVAN_TRACE"):
+                traceback.print_exc(file=sys.stdout)
+            where = [f.lineno for f in traceback.extract_tb(error.__traceback__) if "integration" in f.filename]
+            print(f"not ok {number} - {name}\n# line {where[-1:]}: {str(error)[:1500]}", flush=True)
+        print(f"# {name}: {time.monotonic() - before:.1f} s", flush=True)
+    return 1 if failed else 0
