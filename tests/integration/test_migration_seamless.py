@@ -8,25 +8,9 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from journey import ALBUM, ALBUM_END, Journey, check, equal, inspect, main, recordings  # noqa: E402
+from journey import ALBUM, ALBUM_END, Journey, check, equal, main, recordings  # noqa: E402
 
 BEFORE = 40  # commands between the comparison of the pictures and the switch: the client still has them to read
-
-
-def compare_caches(j, host, hop=-1):
-    """What the source says the client has, and what it has by the messages that it got. Before the target's vm_start."""
-    path = j.saved(hop=hop)
-    good, data = inspect(path)
-    check(good, "the data would be refused:", data.get("errors"))
-    check(all(s["accepted"] for s in data["sections"]), "refused sections:", data["sections"])
-    ids = sorted(int(e[0], 16) for e in data["cache"]["entries"])
-    held = j.tap.cache_ids()
-    equal(len(ids), data["cache"]["count"], "entries")
-    check(ids == held, f"the source knows {len(ids)} images, the client holds {len(held)};"
-                       f" differ: {sorted(set(ids) ^ set(held))[:5]}")
-    cache = data["cache"]
-    check(cache["pixels"] <= cache["size"], "more than fits:", cache["pixels"], cache["size"])
-    return data
 
 
 def travel(recording, places, end, load_timeout=120, **options):
@@ -47,7 +31,7 @@ def travel(recording, places, end, load_timeout=120, **options):
             j.end(host)
             j.arrived(target)
             j.once(host)
-            data = compare_caches(j, target)
+            data = j.compare_caches()
             j.compare(target, f"at the switch {place}")
             target.vm_start()
             j.compare(target, f"after vm_start {place}")
