@@ -48,6 +48,9 @@ class Wiretap(Peer):
         """The client's next MIGRATE_DATA on that channel, and what follows it, goes on so much later."""
         self.command("hold", channel_type, channel_id, ms)
 
+    def release(self, channel_type, channel_id):
+        self.command("release", channel_type, channel_id)
+
     def cut(self, route, channel_type=None, channel_id=None):
         words = [] if channel_type is None else [channel_type, channel_id]
         return self.command("cut", route, *words)["closed"]

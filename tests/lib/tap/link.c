@@ -130,7 +130,7 @@ static gboolean on_delay(gpointer data)
 {
     Flow *f = data;
 
-    f->delay = 0;
+    f->delay = 0; /* its source is being removed by the return value */
     f->link->data_in = true;
     if (flow_write(f))
         update_events(f->link);
@@ -143,6 +143,14 @@ void flow_delay(Flow *f, guint ms)
 {
     if (!f->delay)
         f->delay = g_timeout_add(ms, on_delay, f);
+}
+
+void flow_release(Flow *f)
+{
+    if (f->delay) {
+        g_source_remove(f->delay);
+        on_delay(f);
+    }
 }
 
 static gboolean link_dispatch(GSource *source, GSourceFunc callback, gpointer data)

@@ -88,6 +88,8 @@ void flow_emit(Flow *flow, const void *data, gsize size);
 
 /* Passes nothing on for so long; then a MIGRATE_DATA in it counts as arrived. */
 void flow_delay(Flow *flow, guint ms);
+/* Ends that at once. The link may be freed by it. */
+void flow_release(Flow *flow);
 
 /* Closes both sockets. The link is freed. */
 void link_close(TapLink *link);

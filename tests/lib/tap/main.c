@@ -14,6 +14,7 @@
  *     tamper TYPE ID truncate N | append HEX | replace FILE | drop
  *                                   changes the next MIGRATE_DATA that the client sends on that channel
  *     hold TYPE ID MS               delays the next one that the client sends, and all behind it
+ *     release TYPE ID               ends that delay now
  *     cut ROUTE [TYPE ID]           closes connections
  *     quit
  */
@@ -217,6 +218,21 @@ static const char *command_hold(Tap *tap, char **w)
     return NULL;
 }
 
+static void command_release(Tap *tap, char **w)
+{
+    guint count = 0;
+
+    for (guint i = tap->links->len; i-- > 0;) {
+        TapLink *link = tap->links->pdata[i];
+
+        if (link->type == (guint)atoi(w[1]) && link->id == (guint)atoi(w[2]) && link->flow[TAP_CLIENT].delay) {
+            flow_release(&link->flow[TAP_CLIENT]);
+            count++;
+        }
+    }
+    say("answer", "release", "ok", 'b', count > 0, "error", 's', count ? NULL : "nothing is held back", NULL);
+}
+
 static void command_cut(Tap *tap, char **w, guint n)
 {
     guint count = 0;
@@ -255,6 +271,8 @@ static void run_command(Tap *tap, char *line)
         answer("tamper", command_tamper(tap, w, n));
     } else if (!strcmp(w[0], "hold") && n == 4) {
         answer("hold", command_hold(tap, w));
+    } else if (!strcmp(w[0], "release") && n == 3) {
+        command_release(tap, w);
     } else if (!strcmp(w[0], "cut") && (n == 2 || n == 4)) {
         command_cut(tap, w, n);
     } else if (!strcmp(w[0], "quit")) {
