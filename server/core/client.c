@@ -2,8 +2,8 @@
 #include "server/core/client.h"
 
 #include "server/channels/main-channel.h"
-#include "server/core/server.h"
 #include "server/core/caravan.h"
+#include "server/core/server.h"
 #include "server/migration/report.h"
 #include "server/net/stream.h"
 
@@ -180,6 +180,12 @@ void client_data_arrived(Client *client)
         client->seamless = false;
         caravan_client_restored(client->server->caravan, client);
     }
+}
+
+void client_drop_if_abandoned(Client *client)
+{
+    if (client->target && client->seamless && client->n_waiting == 1 && client->channels->len == 1)
+        client_disconnect_later(client);
 }
 
 bool client_has_channel(Client *client, uint8_t type, uint8_t id)

@@ -54,6 +54,13 @@ void client_link_pending(Client *client);
 /* A channel's migration data were taken over (or its connection is gone while they were awaited). */
 void client_data_arrived(Client *client);
 
+/*
+ * A channel's connection is gone: if that was the last one but main, and main still waits for its data, then the client
+ * has given up. spice-gtk closes all connections to the destination of a cancelled attempt but main's, on which it
+ * waits for a message.
+ */
+void client_drop_if_abandoned(Client *client);
+
 /* Does the client have a connection to this channel right now? Any thread. */
 bool client_has_channel(Client *client, uint8_t type, uint8_t id);
 void client_set_channel(Client *client, uint8_t type, uint8_t id, bool connected);
