@@ -13,7 +13,6 @@ from journey import ADDRESS, INVAL_ALL_PIXMAPS, MAIN, Journey, check, equal, kil
 
 PLACE = 3000
 BEGIN, CANCEL, SWITCH_HOST, END, BEGIN_SEAMLESS = 101, 102, 111, 112, 116  # main channel, from the server
-FAILED_ARRIVAL = [("failed", "unknown")]
 
 
 def pair(j, target_options=None, **options):
@@ -182,6 +181,20 @@ def test_cancel_after_connect():
         equal(results(j, a), [("cancelled", "unknown")], "the source's report")
         equal([r["result"] for r in j.report(b, "destination")], ["failed"], "the target's report")
         second_attempt(j, a, b, run=False)
+
+
+def test_cancel_semi_seamless():
+    """The links that wait at the target for the end are closed, too."""
+    with Journey(seamless="off") as j:
+        a, b = pair(j)
+        j.begin(a, b)
+        j.end(a, completed=False)
+        b.wait_clients(0)
+        equal(main_messages(j, a), {"BEGIN": 1, "CANCEL": 1}, "messages")
+        whole(j, a, b)
+        j.arrived(b)
+        arrive_anew(j, b)
+        j.once(a, connects=2)
 
 
 def test_cancel_after_stop():
