@@ -217,6 +217,25 @@ class Journey:
         self.arrived(target)
         self.once(source)
 
+    def hop_with(self, source, target, change, display=0, run=True, mark="switch"):
+        """As hop(), but the target gets change(data) as data of this display. Does not wait for the arrival."""
+        self.tap.mark(mark)
+        self.tap.hold(DISPLAY, display, 60000)
+        self.begin(source, target)
+        self.stop(source, target)
+        self.end(source)
+        self.tap.wait_event("held", type=DISPLAY, id=display)
+        with open(self.saved(display), "rb") as stream:
+            data = change(stream.read())
+        path = os.path.join(self.directory, "changed.bin")
+        with open(path, "wb") as stream:
+            stream.write(data)
+        until(lambda: self.tap.replace_held(DISPLAY, display, path))
+        self.tap.release(DISPLAY, display)
+        if run:
+            target.vm_start()
+        self.once(source)
+
     # What was seen
 
     def phase(self, name):
@@ -305,6 +324,18 @@ class Journey:
             if WARNING.search(line) and not hits and host.lib != "stock":
                 problems.append(line)
         return problems + [f"does not say /{p.pattern}/" for p, need in unseen if need]
+
+
+def until(action, timeout=5):
+    """Repeats a command that fails as long as something is not there yet."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return action()
+        except PeerError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def kill(host):

@@ -48,6 +48,10 @@ class Wiretap(Peer):
         """The client's next MIGRATE_DATA on that channel, and what follows it, goes on so much later."""
         self.command("hold", channel_type, channel_id, ms)
 
+    def replace_held(self, channel_type, channel_id, path):
+        """The message that hold() holds back gets this body. PeerError as long as it is not there."""
+        self.command("replace-held", channel_type, channel_id, path)
+
     def release(self, channel_type, channel_id):
         self.command("release", channel_type, channel_id)
 

@@ -142,7 +142,31 @@ static gboolean on_delay(gpointer data)
 void flow_delay(Flow *f, guint ms)
 {
     if (!f->delay)
+        f->held_at = f->pending->len;
+    if (!f->delay)
         f->delay = g_timeout_add(ms, on_delay, f);
+}
+
+bool flow_replace_held(Flow *f, GBytes *body)
+{
+    gsize header = f->link->mini ? 6 : 18, new_size;
+    const void *data = g_bytes_get_data(body, &new_size);
+    guint32 size, total = GUINT32_TO_LE((guint32)new_size);
+    GByteArray *pending = f->pending;
+
+    if (!f->delay || pending->len < f->held_at + header)
+        return false;
+    memcpy(&size, pending->data + f->held_at + header - (f->link->mini ? 4 : 8), 4);
+    size = GUINT32_FROM_LE(size);
+    if (pending->len - f->held_at - header < size)
+        return false;
+    f->pending = g_byte_array_new();
+    flow_emit(f, pending->data, f->held_at + header);
+    memcpy(f->pending->data + f->held_at + header - (f->link->mini ? 4 : 8), &total, 4);
+    flow_emit(f, data, new_size);
+    flow_emit(f, pending->data + f->held_at + header + size, pending->len - f->held_at - header - size);
+    g_byte_array_unref(pending);
+    return true;
 }
 
 void flow_release(Flow *f)

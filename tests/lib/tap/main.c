@@ -14,6 +14,7 @@
  *     tamper TYPE ID truncate N | append HEX | replace FILE | drop
  *                                   changes the next MIGRATE_DATA that the client sends on that channel
  *     hold TYPE ID MS               delays the next one that the client sends, and all behind it
+ *     replace-held TYPE ID FILE     ... and changes it while it is held back
  *     release TYPE ID               ends that delay now
  *     cut ROUTE [TYPE ID]           closes connections
  *     quit
@@ -218,6 +219,25 @@ static const char *command_hold(Tap *tap, char **w)
     return NULL;
 }
 
+static const char *command_replace_held(Tap *tap, char **w)
+{
+    g_autoptr(GBytes) body = NULL;
+    char *data;
+    gsize size;
+
+    if (!g_file_get_contents(w[3], &data, &size, NULL))
+        return "no such file";
+    body = g_bytes_new_take(data, size);
+    for (guint i = 0; i < tap->links->len; i++) {
+        TapLink *link = tap->links->pdata[i];
+
+        if (link->type == (guint)atoi(w[1]) && link->id == (guint)atoi(w[2]) &&
+            flow_replace_held(&link->flow[TAP_CLIENT], body))
+            return NULL;
+    }
+    return "nothing is held back yet";
+}
+
 static void command_release(Tap *tap, char **w)
 {
     guint count = 0;
@@ -271,6 +291,8 @@ static void run_command(Tap *tap, char *line)
         answer("tamper", command_tamper(tap, w, n));
     } else if (!strcmp(w[0], "hold") && n == 4) {
         answer("hold", command_hold(tap, w));
+    } else if (!strcmp(w[0], "replace-held") && n == 4) {
+        answer("replace-held", command_replace_held(tap, w));
     } else if (!strcmp(w[0], "release") && n == 3) {
         command_release(tap, w);
     } else if (!strcmp(w[0], "cut") && (n == 2 || n == 4)) {
