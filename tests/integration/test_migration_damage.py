@@ -51,13 +51,6 @@ def changed(change, pixmaps, palettes, warnings=()):
         equal(report["result"], "completed", "the report")
 
 
-def as_version_1(d):
-    """What a source without an extension would have sent: it numbers with the serial of MIGRATE_DATA itself."""
-    data = bytearray(d.v1)
-    struct.pack_into("<Q", data, 8, struct.unpack_from("<Q", data, 8)[0] - 1)
-    return bytes(data)
-
-
 def flip(d, tag):
     """One bit in the middle of this section."""
     data = bytearray(d.v1 + d.extension)
@@ -86,9 +79,9 @@ def append_section(d, packed):
 
 HEAD, CACH, PALS, SURF, SERL, PREF = (REFUSED % tag for tag in ("HEAD", "CACH", "PALS", "SURF", "SERL", "PREF"))
 EXTENSION = {  # name: (change, INVAL_ALL_PIXMAPS, INVAL_ALL_PALETTES, warnings)
-    "version 1 only": (as_version_1, 1, 1, []),
-    "foreign magic": (lambda d: as_version_1(d) + b"SOMEBODY" + d.extension[8:], 1, 1, []),
-    "half a magic": (lambda d: as_version_1(d) + d.extension[:4], 1, 1, []),
+    "version 1 only": (MigrateData.pack_version_1, 1, 1, []),
+    "foreign magic": (lambda d: d.pack_version_1() + b"SOMEBODY" + d.extension[8:], 1, 1, []),
+    "half a magic": (lambda d: d.pack_version_1() + d.extension[:4], 1, 1, []),
     "ends in its header": (lambda d: d.v1 + d.extension[:20], 1, 1, [HEAD]),
     "ends in the cache": (lambda d: (d.v1 + d.extension)[:d.places["CACH"][0] + 60], 1, 1, [HEAD, CACH]),
     "one byte too short": (lambda d: (d.v1 + d.extension)[:-1], 0, 0, [HEAD, PREF]),

@@ -39,12 +39,20 @@ class MigrateData:
             self.places[tag] = (position, 20 + stored)
             position += 20 + stored
 
+    def _list(self):
+        rows = [struct.pack(f"<I{len(s) - 1}i", *s) for s in self.surfaces]
+        return struct.pack("<I", len(self.surfaces)) + b"".join(rows)
+
+    def pack_version_1(self):
+        """As from a source without an extension, which writes the serial of MIGRATE_DATA itself."""
+        fixed = bytearray(self.fixed)
+        struct.pack_into("<Q", fixed, 8, struct.unpack_from("<Q", fixed, 8)[0] - 1)
+        return bytes(fixed) + self._list()
+
     def pack(self):
-        head = struct.pack("<I", len(self.surfaces)) + b"".join(struct.pack(f"<I{len(s) - 1}i", *s)
-                                                                for s in self.surfaces)
         body = b"".join(pack_section(tag, raw) for tag, raw in self.sections.items())
         extension = MAGIC + struct.pack("<HHIII", 1, self.flags, 24 + len(body), len(self.sections), zlib.crc32(body))
-        return bytes(self.fixed) + head + extension + body
+        return bytes(self.fixed) + self._list() + extension + body
 
     def make_lossy_form(self, rectangles):
         """rectangles: surface id -> list of (left, top, right, bottom). Their extents go to the v1 part."""
