@@ -99,6 +99,7 @@ class Journey:
             error = late
             raise
         finally:
+            stuck = self._connections()
             for peer in [self.client, self.tap]:
                 if peer:
                     peer.process.kill()
@@ -106,8 +107,20 @@ class Journey:
             for host in self.hosts:
                 host.kill()
             if error is not None:
+                print(f"# {stuck}")
                 self._print_logs()
             shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _connections(self):
+        """For people: what is connected, and what servers sent on main and display channels in the last phase."""
+        try:
+            stats = self.tap.stats()
+            links = [(x["route"], x["type"], x["id"]) for x in stats["links"]]
+            types = [(x["route"], x["type"], x["id"], {k: v["messages"] for k, v in x[way]["types"].items()})
+                     for x in stats["phases"][-1]["channels"] for way in ("from_server", "from_client")]
+            return f"links (route, type, id): {links}; messages of the last phase: {types}"
+        except (PeerError, OSError) as error:
+            return repr(error)
 
     def _print_logs(self):
         for path in sorted(glob.glob(os.path.join(self.directory, "*.log"))):
