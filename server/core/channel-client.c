@@ -92,7 +92,7 @@ static void tell_client_gone(void *data)
     /* Without main the client itself goes: it has not arrived. */
     if (task->waited && task->channel->type != SPICE_CHANNEL_MAIN && !task->client->disconnecting)
         client_data_arrived(task->client);
-    client_drop_if_abandoned(task->client);
+    client_drop_if_left(task->client);
     client_unref(task->client);
     g_free(task);
 }

@@ -182,9 +182,19 @@ void client_data_arrived(Client *client)
     }
 }
 
-void client_drop_if_abandoned(Client *client)
+void client_drop_if_left(Client *client)
 {
-    if (client->target && client->seamless && client->n_waiting == 1 && client->channels->len == 1)
+    Channel *last;
+    ChannelClient *cc;
+    bool given_up;
+
+    if (client->channels->len != 1 || client->disconnecting)
+        return;
+    last = g_ptr_array_index(client->channels, 0);
+    if (last->type != SPICE_CHANNEL_MAIN || !(cc = channel_find(last, client)))
+        return;
+    given_up = client->target && client->seamless && client->n_waiting == 1;
+    if (given_up || (cc->handed_over && channel_client_is_idle(cc)))
         client_disconnect_later(client);
 }
 
