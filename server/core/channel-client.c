@@ -98,8 +98,10 @@ static void tell_client_gone(void *data)
     GoneTask *task = data;
 
     client_channel_gone(task->client, task->channel, task->type, task->id);
-    if (task->waited)
+    /* Without main the client itself goes: it has not arrived. */
+    if (task->waited && task->type != SPICE_CHANNEL_MAIN && !task->client->disconnecting)
         client_data_arrived(task->client);
+    client_drop_if_left(task->client);
     client_unref(task->client);
     g_free(task);
 }

@@ -2,8 +2,8 @@
 #include "server/core/client.h"
 
 #include "server/channels/main-channel.h"
-#include "server/core/server.h"
 #include "server/core/caravan.h"
+#include "server/core/server.h"
 #include "server/migration/report.h"
 #include "server/net/stream.h"
 
@@ -180,6 +180,22 @@ void client_data_arrived(Client *client)
         client->seamless = false;
         caravan_client_restored(client->server->caravan, client);
     }
+}
+
+void client_drop_if_left(Client *client)
+{
+    Channel *last;
+    ChannelClient *cc;
+    bool given_up;
+
+    if (client->channels->len != 1 || client->disconnecting)
+        return;
+    last = g_ptr_array_index(client->channels, 0);
+    if (last->type != SPICE_CHANNEL_MAIN || !(cc = channel_find(last, client)))
+        return;
+    given_up = client->target && client->seamless && client->n_waiting == 1;
+    if (given_up || (cc->handed_over && channel_client_is_idle(cc)))
+        client_disconnect_later(client);
 }
 
 bool client_has_channel(Client *client, uint8_t type, uint8_t id)

@@ -58,6 +58,14 @@ void client_link_pending(Client *client);
 /* A channel's migration data were taken over (or its connection is gone while they were awaited). */
 void client_data_arrived(Client *client);
 
+/*
+ * A channel's connection is gone. If that was the last one but main, the client may have left for good: as target it has
+ * given up if main still waits for its data; as source it has arrived elsewhere if main's data are written, since
+ * clients close all connections together. spice-gtk sometimes leaves main's open: its temporary main channel waits there
+ * for a message, and is not woken up.
+ */
+void client_drop_if_left(Client *client);
+
 /* Does the client have a connection to this channel right now? Any thread. */
 bool client_has_channel(Client *client, uint8_t type, uint8_t id);
 void client_set_channel(Client *client, uint8_t type, uint8_t id, bool connected);

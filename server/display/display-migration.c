@@ -135,7 +135,7 @@ static void restore_cache(DisplayClient *dc, const DisplayState *state)
     image_cache_get_figures(dc->cache, NULL, NULL, NULL, &frozen);
     if (!frozen) {
         if (state->cache.freezer)
-            g_warning("display %u: two displays claim to have the cache's content; the first one counts",
+            g_warning("display %u: the cache's content comes twice, or after it was reset; it is ignored",
                       dc->cc.channel->id);
     } else if (!state->cache.freezer) {
         dc->timer = loop_timer_new(dc->cc.channel->loop, reset_if_freezer_is_lost, dc);

@@ -136,7 +136,7 @@ typedef struct SectionView {
 
 bool extension_is_at(const uint8_t *data, size_t size, size_t offset)
 {
-    return offset <= size && size - offset >= EXTENSION_HEADER_SIZE && memcmp(data + offset, EXTENSION_MAGIC, 8) == 0;
+    return offset <= size && size - offset >= 8 && memcmp(data + offset, EXTENSION_MAGIC, 8) == 0;
 }
 
 static bool section_view(WireReader *r, SectionView *view, GError **error)
@@ -253,6 +253,8 @@ static bool header_decode(WireReader *r, DisplayState *out, GArray *reports, uin
      */
     if (flags & EXTENSION_EXACT_SERIAL)
         out->next_serial--;
+    if (!wire_reader_ok(r))
+        return INVALID("ends inside its header");
     if (version != EXTENSION_VERSION)
         return INVALID("version %u of the extension is not known", version);
     if (!(flags & EXTENSION_LOSSY_FORM) != !out->surfaces_lossy_form && out->surfaces->len)

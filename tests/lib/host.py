@@ -9,6 +9,7 @@ A command's answer and the events are dictionaries. Each call waits with a time 
 exceeded, when the command failed, or when the process died. The process is killed at the end, whatever happened.
 """
 import atexit
+import collections
 import json
 import os
 import queue
@@ -59,6 +60,7 @@ class Host:
             stderr = open(log, "ab")
         self.lib = lib
         self.events = []  # all that came and were not taken by wait_event(), oldest first
+        self.counts = collections.Counter()  # of all events that ever came, by name
         self.position = 0
         self.port = None
         self._lines = queue.Queue()
@@ -84,9 +86,11 @@ class Host:
     def _read(self):
         for line in self.process.stdout:
             try:
-                self._lines.put(json.loads(line))
+                message = json.loads(line)
             except ValueError:
-                self._lines.put({"event": "garbage", "line": line.rstrip("\n")})
+                message = {"event": "garbage", "line": line.rstrip("\n")}
+            self.counts[message.get("event")] += 1
+            self._lines.put(message)
         self._lines.put(None)
 
     def _next(self, deadline, what):

@@ -44,6 +44,17 @@ class Wiretap(Peer):
         """what: truncate N, append HEX, replace FILE, drop; of the client's next MIGRATE_DATA on that channel."""
         self.command("tamper", channel_type, channel_id, what, *([] if argument is None else [argument]))
 
+    def hold(self, channel_type, channel_id, ms):
+        """The client's next MIGRATE_DATA on that channel, and what follows it, goes on so much later."""
+        self.command("hold", channel_type, channel_id, ms)
+
+    def replace_held(self, channel_type, channel_id, path):
+        """The message that hold() holds back gets this body. PeerError as long as it is not there."""
+        self.command("replace-held", channel_type, channel_id, path)
+
+    def release(self, channel_type, channel_id):
+        self.command("release", channel_type, channel_id)
+
     def cut(self, route, channel_type=None, channel_id=None):
         words = [] if channel_type is None else [channel_type, channel_id]
         return self.command("cut", route, *words)["closed"]

@@ -144,21 +144,32 @@ static void link_header(Flow *f)
 
 /* ---- tampering ---- */
 
-static TapTamper *tamper_find(TapLink *link)
+static TapTamper *tamper_find(TapLink *link, bool holds)
 {
     for (guint i = 0; i < link->tap->tampers->len; i++) {
         TapTamper *t = link->tap->tampers->pdata[i];
 
-        if (t->type == link->type && t->id == link->id)
+        if (t->type == link->type && t->id == link->id && (t->what == TAP_HOLD) == holds)
             return t;
     }
     return NULL;
 }
 
+static void delay_if_wanted(Flow *f)
+{
+    TapTamper *t = tamper_find(f->link, true);
+
+    if (!t)
+        return;
+    say("event", "held", "type", 'u', (guint)t->type, "id", 'u', (guint)t->id, "ms", 'u', t->size, NULL);
+    flow_delay(f, t->size);
+    g_ptr_array_remove(f->link->tap->tampers, t);
+}
+
 /* Emits the held message, changed. */
 static void tamper_apply(Flow *f, const guint8 *body, gsize size)
 {
-    TapTamper *t = tamper_find(f->link);
+    TapTamper *t = tamper_find(f->link, false);
     gsize extra_size = 0, kept = size;
     const guint8 *extra = NULL;
     guint32 total;
@@ -321,7 +332,7 @@ static void from_client(Flow *f, const guint8 *body, gsize size, bool whole)
     WireReader r = wire_reader(body, size);
 
     if (f->type == SPICE_MSGC_MIGRATE_DATA) {
-        link->data_in = true;
+        link->data_in = !f->delay;
         if (ch && whole &&
             (!ch->blob || g_bytes_get_size(ch->blob) != size ||
              memcmp(g_bytes_get_data(ch->blob, NULL), body, size) != 0))
@@ -373,7 +384,9 @@ static void data_header(Flow *f)
     f->sub_list = f->link->mini ? 0 : wire_read_u32(&r);
     stage_set(f, FLOW_DATA_BODY, f->size);
     f->keep = wanted(f);
-    f->hold = f->side == TAP_CLIENT && f->type == SPICE_MSGC_MIGRATE_DATA && f->keep && tamper_find(f->link);
+    f->hold = f->side == TAP_CLIENT && f->type == SPICE_MSGC_MIGRATE_DATA && f->keep && tamper_find(f->link, false);
+    if (f->side == TAP_CLIENT && f->type == SPICE_MSGC_MIGRATE_DATA)
+        delay_if_wanted(f);
     if (!f->hold)
         flow_emit(f, f->header, f->header_size);
     if (f->size == 0)

@@ -51,6 +51,8 @@ static gsize flow_unsent(const Flow *f)
 /* False: the link is broken. */
 static bool flow_write(Flow *f)
 {
+    if (f->delay)
+        return true;
     while (flow_unsent(f)) {
         gssize n = send(f->out, f->pending->data + f->sent, flow_unsent(f), MSG_NOSIGNAL);
 
@@ -96,7 +98,7 @@ static GIOCondition wanted_events(TapLink *link, TapSide side)
 
     if (!link->flow[side].eof && flow_unsent(&link->flow[side]) < MAX_PENDING)
         c |= G_IO_IN;
-    if (flow_unsent(&link->flow[!side]) || (link->connecting && side == TAP_SERVER))
+    if ((flow_unsent(&link->flow[!side]) && !link->flow[!side].delay) || (link->connecting && side == TAP_SERVER))
         c |= G_IO_OUT;
     return c;
 }
@@ -122,6 +124,57 @@ static bool connect_done(TapLink *link)
     }
     link->connecting = false;
     return true;
+}
+
+static gboolean on_delay(gpointer data)
+{
+    Flow *f = data;
+
+    f->delay = 0; /* its source is being removed by the return value */
+    f->link->data_in = true;
+    if (flow_write(f))
+        update_events(f->link);
+    else
+        link_close(f->link);
+    return G_SOURCE_REMOVE;
+}
+
+void flow_delay(Flow *f, guint ms)
+{
+    if (!f->delay)
+        f->held_at = f->pending->len;
+    if (!f->delay)
+        f->delay = g_timeout_add(ms, on_delay, f);
+}
+
+bool flow_replace_held(Flow *f, GBytes *body)
+{
+    gsize header = f->link->mini ? 6 : 18, new_size;
+    const void *data = g_bytes_get_data(body, &new_size);
+    guint32 size, total = GUINT32_TO_LE((guint32)new_size);
+    GByteArray *pending = f->pending;
+
+    if (!f->delay || pending->len < f->held_at + header)
+        return false;
+    memcpy(&size, pending->data + f->held_at + header - (f->link->mini ? 4 : 8), 4);
+    size = GUINT32_FROM_LE(size);
+    if (pending->len - f->held_at - header < size)
+        return false;
+    f->pending = g_byte_array_new();
+    flow_emit(f, pending->data, f->held_at + header);
+    memcpy(f->pending->data + f->held_at + header - (f->link->mini ? 4 : 8), &total, 4);
+    flow_emit(f, data, new_size);
+    flow_emit(f, pending->data + f->held_at + header + size, pending->len - f->held_at - header - size);
+    g_byte_array_unref(pending);
+    return true;
+}
+
+void flow_release(Flow *f)
+{
+    if (f->delay) {
+        g_source_remove(f->delay);
+        on_delay(f);
+    }
 }
 
 static gboolean link_dispatch(GSource *source, GSourceFunc callback, gpointer data)
@@ -156,6 +209,8 @@ void link_close(TapLink *link)
     session_detach(link);
     for (int side = 0; side < 2; side++) {
         close(link->fd[side]);
+        if (link->flow[side].delay)
+            g_source_remove(link->flow[side].delay);
         frames_clear(&link->flow[side]);
     }
     g_ptr_array_remove_fast(link->tap->links, link);

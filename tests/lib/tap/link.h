@@ -34,6 +34,8 @@ typedef struct Flow {
     gsize want;       /* bytes of this stage that are still to come */
     bool keep;        /* the body is collected in part */
     bool hold;        /* the body is held back */
+    gsize held_at;    /* where in pending the message stands with which the delay began */
+    guint delay;      /* id of the timer until whose end nothing is written, or 0 */
     guint8 header[18];
     gsize header_size;
     guint64 serial; /* of the message in work: the header's field, 0 with mini headers */
@@ -84,6 +86,13 @@ TapCounters *link_counters(TapLink *link);
 
 /* Bytes to pass on; called by the parser. */
 void flow_emit(Flow *flow, const void *data, gsize size);
+
+/* Replaces the body of the message with which the delay began. False: there is none, or it is not whole yet. */
+bool flow_replace_held(Flow *flow, GBytes *body);
+/* Passes nothing on for so long; then a MIGRATE_DATA in it counts as arrived. */
+void flow_delay(Flow *flow, guint ms);
+/* Ends that at once. The link may be freed by it. */
+void flow_release(Flow *flow);
 
 /* Closes both sockets. The link is freed. */
 void link_close(TapLink *link);

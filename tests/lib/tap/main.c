@@ -13,6 +13,9 @@
  *     save-migrate-data DIR         every MIGRATE_DATA of a server so far, as DIR/<type>-<id>-<hop>.bin
  *     tamper TYPE ID truncate N | append HEX | replace FILE | drop
  *                                   changes the next MIGRATE_DATA that the client sends on that channel
+ *     hold TYPE ID MS               delays the next one that the client sends, and all behind it
+ *     replace-held TYPE ID FILE     ... and changes it while it is held back
+ *     release TYPE ID               ends that delay now
  *     cut ROUTE [TYPE ID]           closes connections
  *     quit
  */
@@ -202,6 +205,54 @@ static const char *command_tamper(Tap *tap, char **w, guint n)
     return NULL;
 }
 
+/* w: hold TYPE ID MS */
+static const char *command_hold(Tap *tap, char **w)
+{
+    guint64 type, id, ms;
+    TapTamper *t;
+
+    if (!parse_number(w[1], 254, &type) || !parse_number(w[2], 255, &id) || !parse_number(w[3], 600000, &ms))
+        return "wrong channel or time";
+    t = g_new0(TapTamper, 1);
+    *t = (TapTamper){.type = (guint8)type, .id = (guint8)id, .what = TAP_HOLD, .size = (guint32)ms};
+    g_ptr_array_add(tap->tampers, t);
+    return NULL;
+}
+
+static const char *command_replace_held(Tap *tap, char **w)
+{
+    g_autoptr(GBytes) body = NULL;
+    char *data;
+    gsize size;
+
+    if (!g_file_get_contents(w[3], &data, &size, NULL))
+        return "no such file";
+    body = g_bytes_new_take(data, size);
+    for (guint i = 0; i < tap->links->len; i++) {
+        TapLink *link = tap->links->pdata[i];
+
+        if (link->type == (guint)atoi(w[1]) && link->id == (guint)atoi(w[2]) &&
+            flow_replace_held(&link->flow[TAP_CLIENT], body))
+            return NULL;
+    }
+    return "nothing is held back yet";
+}
+
+static void command_release(Tap *tap, char **w)
+{
+    guint count = 0;
+
+    for (guint i = tap->links->len; i-- > 0;) {
+        TapLink *link = tap->links->pdata[i];
+
+        if (link->type == (guint)atoi(w[1]) && link->id == (guint)atoi(w[2]) && link->flow[TAP_CLIENT].delay) {
+            flow_release(&link->flow[TAP_CLIENT]);
+            count++;
+        }
+    }
+    say("answer", "release", "ok", 'b', count > 0, "error", 's', count ? NULL : "nothing is held back", NULL);
+}
+
 static void command_cut(Tap *tap, char **w, guint n)
 {
     guint count = 0;
@@ -238,6 +289,12 @@ static void run_command(Tap *tap, char *line)
         command_save(tap, w[1]);
     } else if (!strcmp(w[0], "tamper") && n >= 4) {
         answer("tamper", command_tamper(tap, w, n));
+    } else if (!strcmp(w[0], "hold") && n == 4) {
+        answer("hold", command_hold(tap, w));
+    } else if (!strcmp(w[0], "replace-held") && n == 4) {
+        answer("replace-held", command_replace_held(tap, w));
+    } else if (!strcmp(w[0], "release") && n == 3) {
+        command_release(tap, w);
     } else if (!strcmp(w[0], "cut") && (n == 2 || n == 4)) {
         command_cut(tap, w, n);
     } else if (!strcmp(w[0], "quit")) {

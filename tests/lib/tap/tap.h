@@ -56,8 +56,8 @@ typedef struct TapCounters {
 
 typedef struct TapTamper {
     guint8 type, id;
-    enum { TAP_TRUNCATE, TAP_APPEND, TAP_REPLACE, TAP_DROP } what;
-    guint32 size;  /* TAP_TRUNCATE: the new size */
+    enum { TAP_TRUNCATE, TAP_APPEND, TAP_REPLACE, TAP_DROP, TAP_HOLD } what;
+    guint32 size;  /* TAP_TRUNCATE: the new size; TAP_HOLD: milliseconds */
     GBytes *bytes; /* TAP_APPEND, TAP_REPLACE */
 } TapTamper;
 
