@@ -128,7 +128,8 @@ def test_off_screen_surfaces():
         equal(j.message_count("rest", 314, DISPLAY, b), 0, "surfaces created by vm_start")
         b.play_to(ALBUM_END)
         j.compare(b)
-        sent = [c["images"] for c in j.tap.phase("switch")["channels"] if c["type"] == DISPLAY and c["route"] == j.route(b)]
+        sent = [c["images"] for c in j.tap.phase("switch")["channels"]
+                if c["type"] == DISPLAY and c["route"] == j.route(b)]
         check(not any(sent), "images that the target sent before it ran:", sent)
         check(j.phase("rest")["images"].get("surface", {}).get("count", 0) > 50, "no surface was used")
         j.seamless("rest")

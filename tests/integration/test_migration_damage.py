@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Display data that were damaged on their way through the client.
 
-A damaged extension costs its fallback and nothing else. A damaged version 1 part costs the display connection; the host,
-the other channels and the next client do not notice.
+A damaged extension costs its fallback and nothing else. A damaged version 1 part costs the display connection; the
+host, the other channels and the next client do not notice.
 """
 import os
 import struct
@@ -77,7 +77,7 @@ def append_section(d, packed):
     return d.v1 + MAGIC + struct.pack("<HHIII", version, flags, 24 + len(body), n + 1, zlib.crc32(body)) + body
 
 
-HEAD, CACH, PALS, SURF, SERL, PREF = (REFUSED % tag for tag in ("HEAD", "CACH", "PALS", "SURF", "SERL", "PREF"))
+HEAD, CACH, PALS, SURF, SERL, PREF = (REFUSED % t for t in ("HEAD", "CACH", "PALS", "SURF", "SERL", "PREF"))
 EXTENSION = {  # name: (change, INVAL_ALL_PIXMAPS, INVAL_ALL_PALETTES, warnings)
     "version 1 only": (MigrateData.pack_version_1, 1, 1, []),
     "foreign magic": (lambda d: d.pack_version_1() + b"SOMEBODY" + d.extension[8:], 1, 1, []),

@@ -33,7 +33,8 @@ def depart(j, change, pack=MigrateData.pack, warning=None):
 
 def drawn(j, mark):
     """(number, pixels) of all images with data that the target sent since that mark."""
-    images = [i for kind, i in j.phase(mark)["images"].items() if not kind.startswith("from_cache") and kind != "surface"]
+    images = [i for kind, i in j.phase(mark)["images"].items()
+              if not kind.startswith("from_cache") and kind != "surface"]
     return sum(i["count"] for i in images), sum(i["pixels"] for i in images)
 
 

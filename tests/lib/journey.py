@@ -10,8 +10,8 @@
         j.compare(b)
 
 Hosts run this project's library with ASan and UBSan (CARAVAN_TEST_LIB=build/lib runs the plain build). When the `with`
-ends without an exception, every host and the client are closed and judged: exit codes, sanitizer messages, warnings that
-no expect() announced, criticals of the client. Programs are killed in any case.
+ends without an exception, every host and the client are closed and judged: exit codes, sanitizer messages, warnings
+that no expect() announced, criticals of the client. Programs are killed in any case.
 """
 import glob
 import json
@@ -295,7 +295,7 @@ class Journey:
         with open(self.reports[host]) as stream:
             return [r for r in map(json.loads, stream) if r["role"] == role]
 
-    def seamless(self, name="switch", evictions=None):
+    def seamless(self, name="switch"):
         """Nothing was lost and nothing sent twice since the mark."""
         total = self.phase(name)
         cache = total["cache"]
