@@ -12,7 +12,7 @@
 typedef struct KeyTracker {
     void (*push)(uint8_t code, void *opaque); /* hands one byte to the keyboard */
     void *opaque;
-    uint8_t prefix; /* 0xe0..0xe2 that was seen last, 0 = none */
+    uint8_t prefix;       /* 0xe0..0xe2 that was seen last, 0 = none */
     bool pressed[2][128]; /* plain keys, 0xe0 keys */
     uint16_t modifiers;   /* SPICE_KEYBOARD_MODIFIER_FLAGS_*: the locks that the guest should have on */
     uint16_t locks_held;  /* lock keys that are down */

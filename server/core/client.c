@@ -2,8 +2,8 @@
 #include "server/core/client.h"
 
 #include "server/channels/main-channel.h"
-#include "server/core/server.h"
 #include "server/core/caravan.h"
+#include "server/core/server.h"
 #include "server/migration/report.h"
 #include "server/net/stream.h"
 

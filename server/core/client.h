@@ -16,20 +16,20 @@ struct Client {
     uint32_t connection_id; /* the same on all channels, never 0 */
     GPtrArray *channels;    /* Channel, in the order of their links; main first */
     bool disconnecting;
-    bool low_bandwidth; /* measured by the main channel's net test */
+    bool low_bandwidth;      /* measured by the main channel's net test */
     bool channels_announced; /* has got its channel list */
 
     /* Migration destination: the client came with the id of its session on another host. */
     bool target;
-    bool seamless;       /* it asked for a seamless hand-over and was told yes */
+    bool seamless; /* it asked for a seamless hand-over and was told yes */
     Job arrival;
-    unsigned n_waiting;  /* channels whose data have not come yet */
-    GQueue pending;      /* PendingLink: channels linked before it is clear how the client migrates */
+    unsigned n_waiting; /* channels whose data have not come yet */
+    GQueue pending;     /* PendingLink: channels linked before it is clear how the client migrates */
 
     /* Shared with worker threads. */
     GMutex lock;
-    GHashTable *objects;  /* (kind, id) -> SharedObject */
-    uint8_t linked[16][32]; /* bit set of (channel type, id) that are connected */
+    GHashTable *objects;         /* (kind, id) -> SharedObject */
+    uint8_t linked[16][32];      /* bit set of (channel type, id) that are connected */
     int cache_id, dictionary_id; /* that its displays use, -1 = none has said so yet */
 
     /* Of the migration that it takes part in, NULL if there is none. Set in host context before channels hear of it. */
@@ -45,7 +45,8 @@ void client_disconnect(Client *client);
 /* The same, soon, from the host's loop. Any thread. */
 void client_disconnect_later(Client *client);
 
-/* A channel link of this client was authenticated: connects it, or parks it until the client's way to migrate is clear. */
+/* A channel link of this client was authenticated: connects it, or parks it until the client's way to migrate is clear.
+ */
 void client_link_channel(Client *client, Channel *channel, const Link *link);
 /* The connection is gone: book-keeping of the client. */
 void client_channel_gone(Client *client, Channel *channel);
@@ -63,8 +64,8 @@ void client_set_channel(Client *client, uint8_t type, uint8_t id, bool connected
 bool client_agrees_on_ids(Client *client, uint8_t cache_id, uint8_t dictionary_id);
 
 /*
- * An object that several channels of the client share, such as the image cache: made by `create(arg)` when the first one
- * asks, unreferenced by `unref` with the client. Gives a borrowed pointer. Any thread.
+ * An object that several channels of the client share, such as the image cache: made by `create(arg)` when the first
+ * one asks, unreferenced by `unref` with the client. Gives a borrowed pointer. Any thread.
  */
 void *client_shared_object(Client *client, GQuark kind, uint8_t id, void *(*create)(void *arg), void *arg,
                            GDestroyNotify unref);
