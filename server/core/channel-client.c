@@ -242,7 +242,7 @@ static bool write_out(ChannelClient *cc)
             return false;
         }
         cc->bytes_out += (uint64_t)written;
-        while (written > 0) {
+        while (written > 0 && cc->out.head) {
             OutMessage *m = cc->out.head->data;
             size_t left = m->header_size + m->body.size - m->sent;
 
