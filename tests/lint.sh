@@ -54,10 +54,16 @@ tidy() {
 cppchecked() {
 	say "cppcheck"
 	mkdir -p build/lint/cppcheck
-	cppcheck --project=$obj/compile_commands.json -i "$PWD/tests" --cppcheck-build-dir=build/lint/cppcheck -j"$jobs" \
+	python3 -c 'import json, sys
+json.dump([c for c in json.load(open(sys.argv[1])) if not c["file"].startswith(sys.argv[2])], open(sys.argv[3], "w"))' \
+		$obj/compile_commands.json "$PWD/tests/" build/lint/cppcheck.json
+	cppcheck --project=build/lint/cppcheck.json --cppcheck-build-dir=build/lint/cppcheck -j"$jobs" \
 		--enable=warning,performance,portability --inline-suppr --suppressions-list=tests/cppcheck.supp \
 		--suppress=missingIncludeSystem --library=gtk -D__x86_64__ -D__CHAR_BIT__=8 -DCHAR_BIT=8 -DUCHAR_MAX=255 \
-		--quiet --error-exitcode=1 --template=gcc || fail cppcheck
+		--quiet --error-exitcode=1 --template=gcc 2>build/lint/cppcheck.out || fail cppcheck
+	# Findings that span files do not change its exit status.
+	cat build/lint/cppcheck.out
+	[ ! -s build/lint/cppcheck.out ] || fail "cppcheck output"
 }
 
 mkdir -p build/lint
