@@ -2,8 +2,8 @@
 /*
  * Canvas: the pixels of one surface, and the exact result of every drawing operation on them.
  *
- * The pixels usually are guest memory that the canvas does not own; a negative stride means that the first row in memory
- * is the bottom row. Used in one thread. A canvas never reads or writes outside its surface.
+ * The pixels usually are guest memory that the canvas does not own; a negative stride means that the first row in
+ * memory is the bottom row. Used in one thread. A canvas never reads or writes outside its surface.
  */
 #pragma once
 
@@ -23,7 +23,8 @@ GQuark canvas_error_quark(void);
 /*
  * format: SPICE_SURFACE_FMT_*; stride in bytes, |stride| >= width * bytes per pixel; `memory`: start of the memory area
  * (height * |stride| bytes, whatever the sign of stride), which must outlive the canvas; NULL: the canvas owns zeroed
- * memory. NULL result if the format is unknown, the geometry impossible (width and height are 1..65535), or memory short.
+ * memory. NULL result if the format is unknown, the geometry impossible (width and height are 1..65535), or memory
+ * short.
  */
 Canvas *canvas_new(uint32_t format, uint32_t width, uint32_t height, int32_t stride, void *memory);
 void canvas_free(Canvas *canvas); /* NULL is allowed */
@@ -43,8 +44,8 @@ typedef Canvas *(*CanvasLookup)(uint32_t surface_id, void *opaque);
 /*
  * Performs op on the canvas. The box should lie inside the surface; what is outside is not drawn. False with an error,
  * and nothing drawn, if the operation cannot be performed; never a crash, whatever the operation says. A missing source
- * of an operation with self_bitmap is read from the canvas here. The result of a source surface that is the canvas itself
- * is as if it had been read before anything is drawn.
+ * of an operation with self_bitmap is read from the canvas here. The result of a source surface that is the canvas
+ * itself is as if it had been read before anything is drawn.
  */
 bool canvas_draw(Canvas *canvas, const DrawOp *op, CanvasLookup lookup, void *opaque, GError **error);
 

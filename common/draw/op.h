@@ -19,7 +19,10 @@ typedef struct Rect {
     int32_t left, top, right, bottom;
 } Rect;
 
-static inline bool rect_is_empty(const Rect *r) { return r->left >= r->right || r->top >= r->bottom; }
+static inline bool rect_is_empty(const Rect *r)
+{
+    return r->left >= r->right || r->top >= r->bottom;
+}
 static inline bool rect_equal(const Rect *a, const Rect *b)
 {
     return a->left == b->left && a->top == b->top && a->right == b->right && a->bottom == b->bottom;
@@ -57,7 +60,7 @@ typedef struct DrawOp {
     Rect box;
     bool has_clip; /* then only the union of clip_rects is drawn; none of them = nothing */
     uint32_t n_clip_rects;
-    Rect *clip_rects; /* owned */
+    Rect *clip_rects;               /* owned */
     int32_t deps[DRAW_OP_MAX_DEPS]; /* surfaces read, -1 = none */
     Rect dep_areas[DRAW_OP_MAX_DEPS];
     bool self_bitmap; /* the source is a snapshot of self_bitmap_area of the destination, taken when processed */

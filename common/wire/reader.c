@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common/wire/reader.h"
 
-G_DEFINE_QUARK(wire-error-quark, wire_error)
+G_DEFINE_QUARK(wire - error - quark, wire_error)
 
 WireReader wire_reader(const void *data, size_t size)
 {

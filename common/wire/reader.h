@@ -38,9 +38,18 @@ uint8_t wire_read_u8(WireReader *r);
 uint16_t wire_read_u16(WireReader *r);
 uint32_t wire_read_u32(WireReader *r);
 uint64_t wire_read_u64(WireReader *r);
-static inline int16_t wire_read_i16(WireReader *r) { return (int16_t)wire_read_u16(r); }
-static inline int32_t wire_read_i32(WireReader *r) { return (int32_t)wire_read_u32(r); }
-static inline int64_t wire_read_i64(WireReader *r) { return (int64_t)wire_read_u64(r); }
+static inline int16_t wire_read_i16(WireReader *r)
+{
+    return (int16_t)wire_read_u16(r);
+}
+static inline int32_t wire_read_i32(WireReader *r)
+{
+    return (int32_t)wire_read_u32(r);
+}
+static inline int64_t wire_read_i64(WireReader *r)
+{
+    return (int64_t)wire_read_u64(r);
+}
 
 /* `n` bytes in place (valid as long as the body is), or NULL and a failed reader. n = 0 gives a non null pointer. */
 const uint8_t *wire_read_bytes(WireReader *r, size_t n);
@@ -48,8 +57,14 @@ const uint8_t *wire_read_bytes(WireReader *r, size_t n);
 /* Unsigned LEB128, at most 10 bytes; a longer or truncated one fails the reader. */
 uint64_t wire_read_varint(WireReader *r);
 
-static inline size_t wire_reader_left(const WireReader *r) { return r->failed ? 0 : r->size - r->pos; }
-static inline bool wire_reader_ok(const WireReader *r) { return !r->failed; }
+static inline size_t wire_reader_left(const WireReader *r)
+{
+    return r->failed ? 0 : r->size - r->pos;
+}
+static inline bool wire_reader_ok(const WireReader *r)
+{
+    return !r->failed;
+}
 
 /* True if nothing failed; else sets WIRE_ERROR_SHORT naming `what`. */
 bool wire_reader_check(const WireReader *r, const char *what, GError **error);

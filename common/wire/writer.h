@@ -25,9 +25,18 @@ void wire_write_u8(WireWriter *w, uint8_t v);
 void wire_write_u16(WireWriter *w, uint16_t v);
 void wire_write_u32(WireWriter *w, uint32_t v);
 void wire_write_u64(WireWriter *w, uint64_t v);
-static inline void wire_write_i16(WireWriter *w, int16_t v) { wire_write_u16(w, (uint16_t)v); }
-static inline void wire_write_i32(WireWriter *w, int32_t v) { wire_write_u32(w, (uint32_t)v); }
-static inline void wire_write_i64(WireWriter *w, int64_t v) { wire_write_u64(w, (uint64_t)v); }
+static inline void wire_write_i16(WireWriter *w, int16_t v)
+{
+    wire_write_u16(w, (uint16_t)v);
+}
+static inline void wire_write_i32(WireWriter *w, int32_t v)
+{
+    wire_write_u32(w, (uint32_t)v);
+}
+static inline void wire_write_i64(WireWriter *w, int64_t v)
+{
+    wire_write_u64(w, (uint64_t)v);
+}
 void wire_write_bytes(WireWriter *w, const void *bytes, size_t n);
 void wire_write_zeros(WireWriter *w, size_t n);
 void wire_write_varint(WireWriter *w, uint64_t v); /* unsigned LEB128 */

@@ -450,8 +450,7 @@ static void do_monitors(Worker *worker, void *data)
     complete(worker, task->cookie);
 }
 
-void spice_qxl_monitors_config_async(QXLInstance *instance, QXLPHYSICAL monitors_config, int group_id,
-                                     uint64_t cookie)
+void spice_qxl_monitors_config_async(QXLInstance *instance, QXLPHYSICAL monitors_config, int group_id, uint64_t cookie)
 {
     MonitorsTask task = {monitors_config, group_id, instance->st->max_monitors, cookie};
 

@@ -101,8 +101,8 @@ int spice_server_set_tls(SpiceServer *s, int port, const char *ca_cert_file, con
 
 int spice_server_set_channel_security(SpiceServer *s, const char *channel, int security)
 {
-    static const char *const names[] = {"main",   "display", "inputs",    "cursor",   "playback", "record",
-                                        "tunnel", "smartcard", "usbredir", "port", "webdav"};
+    static const char *const names[] = {"main",   "display",   "inputs",   "cursor", "playback", "record",
+                                        "tunnel", "smartcard", "usbredir", "port",   "webdav"};
 
     if (channel) {
         bool known = false;

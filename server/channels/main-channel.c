@@ -3,9 +3,9 @@
 
 #include "common/wire/msg-common.h"
 #include "common/wire/msg-main.h"
-#include "server/display/qxl.h"
 #include "server/channels/main-client.h"
 #include "server/core/caravan.h"
+#include "server/display/qxl.h"
 #include "server/net/stream.h"
 
 #include <spice/protocol.h>
@@ -254,8 +254,7 @@ void main_channel_update_mouse(MainChannel *main)
     bool allowed = screens && server->tablet && one_display;
 
     if (server->tablet && allowed) {
-        const SpiceTabletInterface *tablet =
-            (const SpiceTabletInterface *)server->tablet->base.sif;
+        const SpiceTabletInterface *tablet = (const SpiceTabletInterface *)server->tablet->base.sif;
 
         tablet->set_logical_size(server->tablet, width, height);
     }

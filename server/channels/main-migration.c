@@ -107,8 +107,7 @@ static bool handle_client_end(MainClient *mc, GError **error)
 {
     Client *client = mc->cc.client;
 
-    if (!client->target || client->seamless ||
-        !channel_client_has_cap(&mc->cc, SPICE_MAIN_CAP_SEMI_SEAMLESS_MIGRATE))
+    if (!client->target || client->seamless || !channel_client_has_cap(&mc->cc, SPICE_MAIN_CAP_SEMI_SEAMLESS_MIGRATE))
         return refuse(error, "MIGRATE_END from a client that does not arrive");
     caravan_client_restores(client->server->caravan, client, false);
     client->target = false;

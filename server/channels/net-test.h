@@ -7,7 +7,13 @@
 
 #include "server/core/channel-client.h"
 
-typedef enum NetTestStage { NET_TEST_OFF, NET_TEST_WARMUP, NET_TEST_LATENCY, NET_TEST_RATE, NET_TEST_DONE } NetTestStage;
+typedef enum NetTestStage {
+    NET_TEST_OFF,
+    NET_TEST_WARMUP,
+    NET_TEST_LATENCY,
+    NET_TEST_RATE,
+    NET_TEST_DONE
+} NetTestStage;
 
 typedef struct NetTest {
     ChannelClient *cc;

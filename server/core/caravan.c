@@ -29,7 +29,7 @@ struct Caravan {
     bool owes_connect_complete;
     bool owes_end_complete;
     LoopTimer *timer;
-    GArray *travellers; /* Traveller */
+    GArray *travellers;      /* Traveller */
     MigrationReport *report; /* of the job */
 };
 
@@ -403,7 +403,6 @@ static void on_timer(void *opaque)
         end_complete(caravan);
     }
 }
-
 
 /* --- destination: each arriving client is a job of its own --- */
 

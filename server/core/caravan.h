@@ -2,8 +2,8 @@
 /*
  * Caravan: takes the clients of a server to another host (OUT) and receives them (IN). Drives the jobs, tells the host.
  *
- * migrate_connect_complete is called exactly once for each caravan_connect(), migrate_end_complete exactly once for each
- * caravan_end() with `completed`, whatever the clients do. Host context.
+ * migrate_connect_complete is called exactly once for each caravan_connect(), migrate_end_complete exactly once for
+ * each caravan_end() with `completed`, whatever the clients do. Host context.
  */
 #pragma once
 

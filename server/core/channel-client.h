@@ -37,14 +37,14 @@ struct ChannelClient {
     size_t pipe_bytes; /* sum over its items */
     GQueue out; /* messages being written */
     bool pushing;
-    uint64_t serial; /* of the last message sent, 0 = none */
+    uint64_t serial;    /* of the last message sent, 0 = none */
     bool closed_window; /* nothing may be sent yet */
     uint32_t ack_generation, client_generation, ack_window;
     uint32_t unacked;
-    bool migrating;        /* MIGRATE was queued: nothing else may be */
-    bool expect_flush;     /* MIGRATE is out, MIGRATE_FLUSH_MARK has to come */
-    bool wait_data;        /* migration destination: MIGRATE_DATA has to come */
-    bool handed_over;      /* MIGRATE_DATA (or a MIGRATE without data) is out */
+    bool migrating;    /* MIGRATE was queued: nothing else may be */
+    bool expect_flush; /* MIGRATE is out, MIGRATE_FLUSH_MARK has to come */
+    bool wait_data;    /* migration destination: MIGRATE_DATA has to come */
+    bool handed_over;  /* MIGRATE_DATA (or a MIGRATE without data) is out */
     uint8_t in_header[18];
     unsigned in_header_size;
     uint16_t in_type;
@@ -84,7 +84,8 @@ bool channel_client_is_stuck(const ChannelClient *cc, unsigned ms);
 /* True if everything queued was handed to the socket. */
 bool channel_client_is_idle(const ChannelClient *cc);
 
-/* From a PipeItem's send: the message's body (emptied). `sub_list`: offset of a sub message list in it, full header only.*/
+/* From a PipeItem's send: the message's body (emptied). `sub_list`: offset of a sub message list in it, full header
+ * only.*/
 void channel_client_send(ChannelClient *cc, uint16_t type, WireWriter *body, uint32_t sub_list);
 /* The serial that the next message will have. */
 uint64_t channel_client_next_serial(const ChannelClient *cc);

@@ -2,8 +2,8 @@
 /*
  * Channel: one (type, id) that clients can link to.
  *
- * Made and destroyed in host context. Its connections (ChannelClient) live in its thread: host context, or the worker of
- * a QXL device for display and cursor.
+ * Made and destroyed in host context. Its connections (ChannelClient) live in its thread: host context, or the worker
+ * of a QXL device for display and cursor.
  */
 #pragma once
 
@@ -57,8 +57,8 @@ typedef struct Link {
     bool mini_header;
     uint32_t common_caps; /* of the client, first word */
     uint32_t channel_caps;
-    bool low_bandwidth;  /* the main channel's net test says so */
-    bool migration;      /* the client arrives here by a seamless migration: no greeting, its data will come */
+    bool low_bandwidth; /* the main channel's net test says so */
+    bool migration;     /* the client arrives here by a seamless migration: no greeting, its data will come */
 } Link;
 
 /* Makes the connection (`link` is copied). A second one of the same client is closed at once. Host context. */

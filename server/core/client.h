@@ -18,16 +18,16 @@ struct Client {
     uint32_t connection_id; /* the same on all channels, never 0 */
     GPtrArray *channels;    /* Channel, in the order of their links; main first */
     bool disconnecting;
-    bool low_bandwidth; /* measured by the main channel's net test */
+    bool low_bandwidth;      /* measured by the main channel's net test */
     bool channels_announced; /* has got its channel list */
     bool begin_open; /* MIGRATE_BEGIN is out and not answered yet, of whatever attempt */
 
     /* Migration destination: the client came with the id of its session on another host. */
     bool target;
-    bool seamless;       /* it asked for a seamless hand-over and was told yes */
+    bool seamless; /* it asked for a seamless hand-over and was told yes */
     Job arrival;
-    unsigned n_waiting;  /* channels whose data have not come yet */
-    GQueue pending;      /* PendingLink: channels linked before it is clear how the client migrates */
+    unsigned n_waiting; /* channels whose data have not come yet */
+    GQueue pending;     /* PendingLink: channels linked before it is clear how the client migrates */
 
     /* Shared with worker threads. */
     pthread_mutex_t lock; /* not a GMutex: thread sanitizers see this one */
@@ -48,7 +48,8 @@ void client_disconnect(Client *client);
 /* The same, soon, from the host's loop. Any thread. */
 void client_disconnect_later(Client *client);
 
-/* A channel link of this client was authenticated: connects it, or parks it until the client's way to migrate is clear. */
+/* A channel link of this client was authenticated: connects it, or parks it until the client's way to migrate is clear.
+ */
 void client_link_channel(Client *client, Channel *channel, const Link *link);
 /* The connection to the channel of this type and id is gone: book-keeping of the client. The channel itself may be gone
  * as well: the pointer is only compared. */
@@ -75,8 +76,8 @@ void client_set_channel(Client *client, uint8_t type, uint8_t id, bool connected
 bool client_agrees_on_ids(Client *client, uint8_t cache_id, uint8_t dictionary_id);
 
 /*
- * An object that several channels of the client share, such as the image cache: made by `create(arg)` when the first one
- * asks, unreferenced by `unref` with the client. Gives a borrowed pointer. Any thread.
+ * An object that several channels of the client share, such as the image cache: made by `create(arg)` when the first
+ * one asks, unreferenced by `unref` with the client. Gives a borrowed pointer. Any thread.
  */
 void *client_shared_object(Client *client, GQuark kind, uint8_t id, void *(*create)(void *arg), void *arg,
                            GDestroyNotify unref);

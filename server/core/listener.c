@@ -112,7 +112,8 @@ static int open_tcp(const char *addr, int port, int flags, GError **error)
 Listener *listener_open(RedsState *server, const char *addr, int port, int flags, GError **error)
 {
     Listener *listener;
-    int fd = flags & SPICE_ADDR_FLAG_UNIX_ONLY ? open_unix(addr ? addr : "", error) : open_tcp(addr, port, flags, error);
+    int fd =
+        flags & SPICE_ADDR_FLAG_UNIX_ONLY ? open_unix(addr ? addr : "", error) : open_tcp(addr, port, flags, error);
 
     if (fd < 0)
         return NULL;

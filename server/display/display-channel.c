@@ -11,7 +11,6 @@
 #define WAIT_DATA_MS (10 * 1000)
 #define FINISH_MS (30 * 1000)
 
-
 /* --- tree --- */
 
 static Canvas *find_canvas(uint32_t surface_id, void *opaque)
@@ -59,8 +58,8 @@ DisplayChannel *display_channel_new(Worker *worker)
     display->compression = server->config.image_compression;
     display->channel.caps = 1u << SPICE_DISPLAY_CAP_MONITORS_CONFIG | 1u << SPICE_DISPLAY_CAP_PREF_COMPRESSION |
                             1u << SPICE_DISPLAY_CAP_STREAM_REPORT | 1u << SPICE_DISPLAY_CAP_PREF_VIDEO_CODEC_TYPE;
-    channel_init(&display->channel, server, &display_ops, SPICE_CHANNEL_DISPLAY, (uint8_t)qxl->id,
-                 worker_loop(worker), worker_tasks(worker));
+    channel_init(&display->channel, server, &display_ops, SPICE_CHANNEL_DISPLAY, (uint8_t)qxl->id, worker_loop(worker),
+                 worker_tasks(worker));
     return display;
 }
 
@@ -244,8 +243,7 @@ static Surface *surface_new(DisplayChannel *display, const SurfaceCommand *comma
     surface->format = command->format;
     surface->width = command->width;
     surface->height = command->height;
-    surface->canvas =
-        canvas_new(command->format, command->width, command->height, command->stride, command->memory);
+    surface->canvas = canvas_new(command->format, command->width, command->height, command->stride, command->memory);
     if (release)
         surface->release = *release;
     pixman_region32_init(&surface->dirty);
@@ -265,7 +263,8 @@ static void tell_surface_created(DisplayChannel *display, const Surface *surface
     }
 }
 
-/* Drops the surface: readers were rendered, its own pending work is void, clients are told behind what they still get. */
+/* Drops the surface: readers were rendered, its own pending work is void, clients are told behind what they still get.
+ */
 static void destroy_surface(DisplayChannel *display, Surface *surface)
 {
     draw_tree_discard_surface(display->tree, surface->id);
@@ -474,8 +473,7 @@ void display_channel_vm_started(DisplayChannel *display)
         if (!connected)
             continue;
         if (dc->cc.wait_data) {
-            g_warning("display %u: the migration data of the client did not come; it is dropped",
-                      display->channel.id);
+            g_warning("display %u: the migration data of the client did not come; it is dropped", display->channel.id);
             channel_client_disconnect(&dc->cc);
             continue;
         }

@@ -47,9 +47,9 @@ typedef struct ClientSurface {
 
 typedef struct DisplayClient {
     ChannelClient cc;
-    bool started; /* INIT or migration data have come: drawables may be queued */
-    bool arriving; /* came by migration, and the VM does not run yet: nothing is told that it knows */
-    LoopTimer *timer; /* waits for INIT; at a migration destination for the cache content of another display */
+    bool started;      /* INIT or migration data have come: drawables may be queued */
+    bool arriving;     /* came by migration, and the VM does not run yet: nothing is told that it knows */
+    LoopTimer *timer;  /* waits for INIT; at a migration destination for the cache content of another display */
     ImageCache *cache; /* borrowed from the client */
     ImageCacheUser *cache_user;
     bool sync_queued; /* a PIXMAP_SYNC waits in the queue */

@@ -167,8 +167,8 @@ void display_queue_surface_image(DisplayClient *dc, Surface *surface, const Rect
     op = draw_op_new(QXL_DRAW_COPY, surface->id, area);
     op->effect = QXL_EFFECT_OPAQUE;
     op->u.copy.rop = SPICE_ROPD_OP_PUT;
-    op->u.copy.src = canvas_read(surface->canvas, area, (uint64_t)display->next_image_id++ << 32 | RED_GROUP,
-                                 surface->id != 0);
+    op->u.copy.src =
+        canvas_read(surface->canvas, area, (uint64_t)display->next_image_id++ << 32 | RED_GROUP, surface->id != 0);
     op->u.copy.src_area = (Rect){0, 0, area->right - area->left, area->bottom - area->top};
     display_queue_op(dc, op);
 }
@@ -200,8 +200,7 @@ static void monitors_send(ChannelClient *cc, PipeItem *item)
         const QXLHead *head = &config->heads[i];
 
         if (head->width && head->height)
-            heads[m.count++] =
-                (WireHead){head->id, head->surface_id, head->width, head->height, head->x, head->y, 0};
+            heads[m.count++] = (WireHead){head->id, head->surface_id, head->width, head->height, head->x, head->y, 0};
     }
     m.max_allowed = config->max_allowed;
     m.heads = heads;
@@ -257,8 +256,7 @@ static void cache_reset_send(ChannelClient *cc, PipeItem *item)
 
     for (size_t i = 0; i < n; i++)
         if (client_has_channel(cc->client, SPICE_CHANNEL_DISPLAY, serials[i].channel_id))
-            waits[m.wait_count++] =
-                (ChannelWait){SPICE_CHANNEL_DISPLAY, serials[i].channel_id, serials[i].serial};
+            waits[m.wait_count++] = (ChannelWait){SPICE_CHANNEL_DISPLAY, serials[i].channel_id, serials[i].serial};
     msg_display_inval_all_pixmaps_encode(&body, &m);
     channel_client_send(cc, SPICE_MSG_DISPLAY_INVAL_ALL_PIXMAPS, &body, 0);
 }

@@ -64,8 +64,8 @@ size_t image_cache_reset(ImageCacheUser *user, uint64_t serial, int64_t size, Ch
 bool image_cache_sync(ImageCacheUser *user, ChannelSerial *wait);
 
 /*
- * Migration source: freezes the cache (nothing hits or is added from then on) and fills `state`. The first user to do so
- * is the freezer: it alone gets the entries. Later ones get size, id and the serials with freezer = false.
+ * Migration source: freezes the cache (nothing hits or is added from then on) and fills `state`. The first user to do
+ * so is the freezer: it alone gets the entries. Later ones get size, id and the serials with freezer = false.
  */
 void image_cache_freeze(ImageCacheUser *user, CacheState *state);
 /* Migration source, attempt failed after the freeze: the content is put back as if nothing had been frozen. */

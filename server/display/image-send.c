@@ -180,8 +180,7 @@ static bool encode_waits(DisplayClient *dc, WireWriter *w)
 
     for (size_t i = 0; i < n; i++)
         if (client_has_channel(dc->cc.client, SPICE_CHANNEL_DISPLAY, serials[i].channel_id))
-            waits[m.wait_count++] =
-                (ChannelWait){SPICE_CHANNEL_DISPLAY, serials[i].channel_id, serials[i].serial};
+            waits[m.wait_count++] = (ChannelWait){SPICE_CHANNEL_DISPLAY, serials[i].channel_id, serials[i].serial};
     if (m.wait_count)
         msg_wait_for_channels_encode(w, &m);
     return m.wait_count > 0;

@@ -456,10 +456,14 @@ Worker *worker_new(QXLState *qxl, GError **error)
     worker->poll_timer = loop_timer_new(worker->loop, on_poll, worker);
     worker->display = display_channel_new(worker);
     worker->cursor = cursor_channel_new(worker);
-    worker->display_ring = (Ring){worker, interface->get_command, interface->req_cmd_notification, handle_display,
-                                  (Channel *)worker->display, 0};
-    worker->cursor_ring = (Ring){worker, interface->get_cursor_command, interface->req_cursor_notification,
-                                 worker_handle_cursor_command, (Channel *)worker->cursor, 0};
+    worker->display_ring = (Ring){worker,         interface->get_command,     interface->req_cmd_notification,
+                                  handle_display, (Channel *)worker->display, 0};
+    worker->cursor_ring = (Ring){worker,
+                                 interface->get_cursor_command,
+                                 interface->req_cursor_notification,
+                                 worker_handle_cursor_command,
+                                 (Channel *)worker->cursor,
+                                 0};
     worker->thread = g_thread_new("SPICE Worker", worker_main, worker);
     return worker;
 }

@@ -34,7 +34,7 @@ static bool blob_grow(Blob *b, ReplayText *t, const ReplayBlobShape *shape, size
 /* Zeroes what is around the blob, or frees it after a failure. */
 static ReplayBlock *blob_finish(Blob *b, ReplayText *t, const ReplayBlobShape *shape, size_t plain)
 {
-    if (t->failed) {
+    if (t->failed || !b->block) {
         g_free(b->block);
         return NULL;
     }

@@ -312,7 +312,7 @@ static void out_command(const QXLCommandExt *ext)
     if (data && ext->cmd.type != QXL_CMD_MESSAGE) {
         out(" own %d", ((const QXLReleaseInfo *)data)->id == (uintptr_t)ext);
     }
-    switch (ext->cmd.type) {
+    switch (data ? ext->cmd.type : QXL_CMD_NOP) {
     case QXL_CMD_DRAW:
         out_drawable(data);
         break;

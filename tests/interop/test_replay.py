@@ -3,7 +3,7 @@
 """TAP: recordings give the same commands with our spice_replay_* and with those of the stock library.
 
 Always runs the recordings of tests/data; all *.rec.zst of the directory CARAVAN_WORKLOADS too if that is set.
-CARAVAN_BUILD: build tree (default build/obj). CARAVAN_STOCK: the stock library.
+CARAVAN_BUILD: build tree (default build). CARAVAN_STOCK: the stock library.
 """
 import glob
 import os
@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.environ.get("CARAVAN_BUILD", os.path.join(TOP, "build", "obj"))
+BUILD = os.path.join(TOP, os.environ.get("CARAVAN_BUILD", "build"), "obj")
 DUMP = os.path.join(BUILD, "tests", "interop", "replay-dump")
 STOCK = os.environ.get("CARAVAN_STOCK", "/usr/lib/x86_64-linux-gnu/libspice-server.so.1")
 

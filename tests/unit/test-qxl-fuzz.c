@@ -37,8 +37,8 @@ static void build_drawables(Guest *guest, uint64_t *addresses, unsigned *n)
 
     put_chunk(guest, rects, 32, 0);
     *n = 0;
-    for (uint8_t type = 0; type <= QXL_DRAW_COMPOSITE; type++) {
-        QXLDrawable d = drawable(type);
+    for (unsigned type = 0; type <= QXL_DRAW_COMPOSITE; type++) {
+        QXLDrawable d = drawable((uint8_t)type);
         uint64_t image = images[type % G_N_ELEMENTS(images)];
 
         if (type % 2)
