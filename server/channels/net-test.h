@@ -30,8 +30,8 @@ void net_test_init(NetTest *test, ChannelClient *cc);
 void net_test_clear(NetTest *test);
 /* Sends the three test PINGs; the result is in client->low_bandwidth once they are answered. */
 void net_test_start(NetTest *test);
-/* Starts watching, whether or not the test has ended: a client that leaves PINGs unanswered and sends nothing for 30 s is
- * dropped. */
+/* Starts watching, whether or not the test has ended: a client that leaves PINGs unanswered and sends nothing for 30 s
+ * is dropped. */
 void net_test_watch(NetTest *test);
 void net_test_stop(NetTest *test);
 void net_test_handle_pong(NetTest *test, uint32_t id, uint64_t timestamp);

@@ -35,7 +35,7 @@ struct ChannelClient {
     LoopWatch *watch;
     GQueue pipe;
     size_t pipe_bytes; /* sum over its items */
-    GQueue out; /* messages being written */
+    GQueue out;        /* messages being written */
     bool pushing;
     uint64_t serial;    /* of the last message sent, 0 = none */
     bool closed_window; /* nothing may be sent yet */

@@ -20,7 +20,7 @@ struct Client {
     bool disconnecting;
     bool low_bandwidth;      /* measured by the main channel's net test */
     bool channels_announced; /* has got its channel list */
-    bool begin_open; /* MIGRATE_BEGIN is out and not answered yet, of whatever attempt */
+    bool begin_open;         /* MIGRATE_BEGIN is out and not answered yet, of whatever attempt */
 
     /* Migration destination: the client came with the id of its session on another host. */
     bool target;
@@ -30,9 +30,9 @@ struct Client {
     GQueue pending;     /* PendingLink: channels linked before it is clear how the client migrates */
 
     /* Shared with worker threads. */
-    pthread_mutex_t lock; /* not a GMutex: thread sanitizers see this one */
-    GHashTable *objects;  /* (kind, id) -> SharedObject */
-    uint8_t linked[16][32]; /* bit set of (channel type, id) that are connected */
+    pthread_mutex_t lock;        /* not a GMutex: thread sanitizers see this one */
+    GHashTable *objects;         /* (kind, id) -> SharedObject */
+    uint8_t linked[16][32];      /* bit set of (channel type, id) that are connected */
     int cache_id, dictionary_id; /* that its displays use, -1 = none has said so yet */
 
     /* Of the migration that it takes part in, NULL if there is none. Set in host context before channels hear of it. */
@@ -60,10 +60,10 @@ void client_link_pending(Client *client);
 void client_data_arrived(Client *client);
 
 /*
- * A channel's connection is gone. If that was the last one but main, the client may have left for good: as target it has
- * given up if main still waits for its data; as source it has arrived elsewhere if main's data are written, since
- * clients close all connections together. spice-gtk sometimes leaves main's open: its temporary main channel waits there
- * for a message, and is not woken up.
+ * A channel's connection is gone. If that was the last one but main, the client may have left for good: as target it
+ * has given up if main still waits for its data; as source it has arrived elsewhere if main's data are written, since
+ * clients close all connections together. spice-gtk sometimes leaves main's open: its temporary main channel waits
+ * there for a message, and is not woken up.
  */
 void client_drop_if_left(Client *client);
 

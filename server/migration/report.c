@@ -29,7 +29,7 @@ typedef struct Count {
 } Count;
 
 struct MigrationReport {
-    gint refs; /* atomic */
+    gint refs;            /* atomic */
     pthread_mutex_t lock; /* of everything below. Not a GMutex: thread sanitizers see this one */
     MigrationRole role;
     MigrationMode mode;

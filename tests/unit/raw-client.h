@@ -24,7 +24,7 @@ typedef struct RawClient {
     uint32_t connection_id; /* that the link names */
     uint64_t last_serial;   /* of the last message read */
     uint32_t ack_window, unacked;
-    bool patient;   /* silence is no error */
+    bool patient;       /* silence is no error */
     bool keep_acks;     /* SET_ACK is answered, but no ACK is sent */
     RawMessage message; /* the last one; its body lives until the next read */
 } RawClient;

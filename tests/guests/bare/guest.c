@@ -3,8 +3,8 @@
  * Scenes for a QXL device, drawn by a guest without an operating system.
  *
  * Each byte that comes on the serial line is a command; "k" and a line feed answer when the device has fetched all of
- * it. All state lies in the guest's memory, so scenes go on after a migration. The same commands in the same order always give
- * the same picture.
+ * it. All state lies in the guest's memory, so scenes go on after a migration. The same commands in the same order
+ * always give the same picture.
  *
  *   p  the pictures of the present set (24 of 128x96, cached)      n  go to the next set, and draw it
  *   s  create 8 surfaces and draw a picture on each                 d  copy them to the screen

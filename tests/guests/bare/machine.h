@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The bare machine: ports, PCI configuration, serial line. Freestanding, 32 bit. After a port was touched memory may have
- * changed: devices answer there. */
+/* The bare machine: ports, PCI configuration, serial line. Freestanding, 32 bit. After a port was touched memory may
+ * have changed: devices answer there. */
 #pragma once
 
 #include <stdint.h>
 
-static inline void out8(uint16_t port, uint8_t v) { __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port) : "memory"); }
-static inline void out32(uint16_t port, uint32_t v) { __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port) : "memory"); }
+static inline void out8(uint16_t port, uint8_t v)
+{
+    __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port) : "memory");
+}
+static inline void out32(uint16_t port, uint32_t v)
+{
+    __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port) : "memory");
+}
 static inline uint8_t in8(uint16_t port)
 {
     uint8_t v;

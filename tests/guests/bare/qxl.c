@@ -9,16 +9,14 @@
 static uint8_t *ram_bar;
 static QXLRam *ram;
 static uint16_t io;
-static uint64_t slot_bits;    /* slot id and generation, where addresses carry them */
-static uint8_t *surfaces;     /* memory for surfaces */
-static uint32_t free_blocks;  /* address of the first free block, 0 = none; they are linked by their first word */
+static uint64_t slot_bits;   /* slot id and generation, where addresses carry them */
+static uint8_t *surfaces;    /* memory for surfaces */
+static uint32_t free_blocks; /* address of the first free block, 0 = none; they are linked by their first word */
 
 static void barrier(void)
 {
     __asm__ volatile("lock; addl $0, (%%esp)" : : : "memory");
 }
-
-
 
 QXLPHYSICAL qxl_address(const void *p)
 {
