@@ -15,9 +15,28 @@
 #define MAX_MONITORS 16
 #define MAX_DEVICE_ADDRESS 255
 
-static Worker *worker_of(QXLInstance *instance)
+/* A device whose spice_server_add_interface() was refused has no worker: requests for it end here. */
+static bool is_attached(const QXLInstance *instance)
 {
-    return instance->st->worker;
+    if (instance->st)
+        return true;
+    g_warning("a request for QXL device %d, which is not attached to a server, is ignored", instance->id);
+    return false;
+}
+
+static void call(QXLInstance *instance, WorkerFunc func, void *data)
+{
+    if (is_attached(instance))
+        worker_call(instance->st->worker, func, data);
+}
+
+/* Takes over `data`. */
+static void post(QXLInstance *instance, WorkerFunc func, void *data)
+{
+    if (is_attached(instance))
+        worker_post(instance->st->worker, func, data);
+    else
+        g_free(data);
 }
 
 static void complete(Worker *worker, uint64_t cookie)
@@ -37,8 +56,8 @@ static void do_wakeup(Worker *worker, void *data)
 
 void spice_qxl_wakeup(QXLInstance *instance)
 {
-    if (g_atomic_int_compare_and_exchange(&instance->st->wakeup_pending, 0, 1))
-        worker_post(worker_of(instance), do_wakeup, NULL);
+    if (is_attached(instance) && g_atomic_int_compare_and_exchange(&instance->st->wakeup_pending, 0, 1))
+        post(instance, do_wakeup, NULL);
 }
 
 static void do_oom(Worker *worker, void *data)
@@ -55,8 +74,8 @@ static void do_oom(Worker *worker, void *data)
 
 void spice_qxl_oom(QXLInstance *instance)
 {
-    if (g_atomic_int_compare_and_exchange(&instance->st->oom_pending, 0, 1))
-        worker_post(worker_of(instance), do_oom, NULL);
+    if (is_attached(instance) && g_atomic_int_compare_and_exchange(&instance->st->oom_pending, 0, 1))
+        post(instance, do_oom, NULL);
 }
 
 static void do_start(Worker *worker, void *data)
@@ -71,12 +90,12 @@ static void do_stop(Worker *worker, void *data)
 
 void spice_qxl_start(QXLInstance *instance)
 {
-    worker_post(worker_of(instance), do_start, NULL);
+    post(instance, do_start, NULL);
 }
 
 void spice_qxl_stop(QXLInstance *instance)
 {
-    worker_call(worker_of(instance), do_stop, NULL);
+    call(instance, do_stop, NULL);
 }
 
 /* --- memory slots --- */
@@ -110,7 +129,7 @@ void spice_qxl_add_memslot(QXLInstance *instance, QXLDevMemSlot *slot)
 {
     SlotTask task = {.slot = *slot};
 
-    worker_call(worker_of(instance), do_add_memslot, &task);
+    call(instance, do_add_memslot, &task);
 }
 
 void spice_qxl_add_memslot_async(QXLInstance *instance, QXLDevMemSlot *slot, uint64_t cookie)
@@ -119,7 +138,7 @@ void spice_qxl_add_memslot_async(QXLInstance *instance, QXLDevMemSlot *slot, uin
 
     task->slot = *slot;
     task->cookie = cookie;
-    worker_post(worker_of(instance), do_add_memslot_async, task);
+    post(instance, do_add_memslot_async, task);
 }
 
 static void do_del_memslot(Worker *worker, void *data)
@@ -137,7 +156,7 @@ void spice_qxl_del_memslot(QXLInstance *instance, uint32_t slot_group_id, uint32
 
     task->slot.slot_group_id = slot_group_id;
     task->slot.slot_id = slot_id;
-    worker_post(worker_of(instance), do_del_memslot, task);
+    post(instance, do_del_memslot, task);
 }
 
 static void do_reset_memslots(Worker *worker, void *data)
@@ -147,7 +166,7 @@ static void do_reset_memslots(Worker *worker, void *data)
 
 void spice_qxl_reset_memslots(QXLInstance *instance)
 {
-    worker_post(worker_of(instance), do_reset_memslots, NULL);
+    post(instance, do_reset_memslots, NULL);
 }
 
 /* --- pixels for the host --- */
@@ -218,7 +237,7 @@ void spice_qxl_update_area(QXLInstance *instance, uint32_t surface_id, struct QX
 
     task.dirty = dirty_rects;
     task.n_dirty = dirty_rects ? num_dirty_rects : 0;
-    worker_call(worker_of(instance), do_update, &task);
+    call(instance, do_update, &task);
 }
 
 void spice_qxl_update_area_async(QXLInstance *instance, uint32_t surface_id, QXLRect *qxl_area,
@@ -227,7 +246,7 @@ void spice_qxl_update_area_async(QXLInstance *instance, uint32_t surface_id, QXL
     UpdateTask task = update_task(surface_id, qxl_area, clear_dirty_region);
 
     task.cookie = cookie;
-    worker_post(worker_of(instance), do_update_async, g_memdup2(&task, sizeof(task)));
+    post(instance, do_update_async, g_memdup2(&task, sizeof(task)));
 }
 
 /* --- surfaces --- */
@@ -278,7 +297,7 @@ void spice_qxl_create_primary_surface(QXLInstance *instance, uint32_t surface_id
 
     if (!is_primary(surface_id, __func__))
         return;
-    worker_call(worker_of(instance), do_create_primary, &task);
+    call(instance, do_create_primary, &task);
     qxl_primary_changed(instance, surface);
 }
 
@@ -288,7 +307,7 @@ void spice_qxl_create_primary_surface_async(QXLInstance *instance, uint32_t surf
     SurfaceTask task = {.surface = *surface, .cookie = cookie};
 
     is_primary(surface_id, __func__); /* the completion is owed in any case */
-    worker_post(worker_of(instance), do_create_primary_async, g_memdup2(&task, sizeof(task)));
+    post(instance, do_create_primary_async, g_memdup2(&task, sizeof(task)));
     qxl_primary_changed(instance, surface);
 }
 
@@ -298,7 +317,7 @@ void spice_qxl_destroy_primary_surface(QXLInstance *instance, uint32_t surface_i
 
     if (!is_primary(surface_id, __func__))
         return;
-    worker_call(worker_of(instance), do_destroy_primary, &task);
+    call(instance, do_destroy_primary, &task);
     qxl_primary_changed(instance, NULL);
 }
 
@@ -307,7 +326,7 @@ void spice_qxl_destroy_primary_surface_async(QXLInstance *instance, uint32_t sur
     SurfaceTask task = {.cookie = cookie};
 
     is_primary(surface_id, __func__);
-    worker_post(worker_of(instance), do_destroy_primary_async, g_memdup2(&task, sizeof(task)));
+    post(instance, do_destroy_primary_async, g_memdup2(&task, sizeof(task)));
     qxl_primary_changed(instance, NULL);
 }
 
@@ -327,19 +346,20 @@ static void do_destroy_surfaces_async(Worker *worker, void *data)
 
 void spice_qxl_destroy_surfaces(QXLInstance *instance)
 {
-    worker_call(worker_of(instance), do_destroy_surfaces, NULL);
+    call(instance, do_destroy_surfaces, NULL);
 }
 
 void spice_qxl_destroy_surfaces_async(QXLInstance *instance, uint64_t cookie)
 {
     SurfaceTask task = {.cookie = cookie};
 
-    worker_post(worker_of(instance), do_destroy_surfaces_async, g_memdup2(&task, sizeof(task)));
+    post(instance, do_destroy_surfaces_async, g_memdup2(&task, sizeof(task)));
 }
 
 static void do_finish_surface(Worker *worker, void *data)
 {
     worker_flush_display_ring(worker);
+    worker_flush_cursor_ring(worker);
     display_channel_finish_surface(worker_display(worker), ((SurfaceTask *)data)->surface_id);
 }
 
@@ -353,14 +373,14 @@ void spice_qxl_destroy_surface_wait(QXLInstance *instance, uint32_t surface_id)
 {
     SurfaceTask task = {.surface_id = surface_id};
 
-    worker_call(worker_of(instance), do_finish_surface, &task);
+    call(instance, do_finish_surface, &task);
 }
 
 void spice_qxl_destroy_surface_async(QXLInstance *instance, uint32_t surface_id, uint64_t cookie)
 {
     SurfaceTask task = {.surface_id = surface_id, .cookie = cookie};
 
-    worker_post(worker_of(instance), do_finish_surface_async, g_memdup2(&task, sizeof(task)));
+    post(instance, do_finish_surface_async, g_memdup2(&task, sizeof(task)));
 }
 
 static void do_flush_surfaces_async(Worker *worker, void *data)
@@ -375,7 +395,7 @@ void spice_qxl_flush_surfaces_async(QXLInstance *instance, uint64_t cookie)
 {
     SurfaceTask task = {.cookie = cookie};
 
-    worker_post(worker_of(instance), do_flush_surfaces_async, g_memdup2(&task, sizeof(task)));
+    post(instance, do_flush_surfaces_async, g_memdup2(&task, sizeof(task)));
 }
 
 /* --- reset, load --- */
@@ -387,7 +407,7 @@ static void do_reset_image_cache(Worker *worker, void *data)
 
 void spice_qxl_reset_image_cache(QXLInstance *instance)
 {
-    worker_call(worker_of(instance), do_reset_image_cache, NULL);
+    call(instance, do_reset_image_cache, NULL);
 }
 
 static void do_reset_cursor(Worker *worker, void *data)
@@ -397,7 +417,7 @@ static void do_reset_cursor(Worker *worker, void *data)
 
 void spice_qxl_reset_cursor(QXLInstance *instance)
 {
-    worker_call(worker_of(instance), do_reset_cursor, NULL);
+    call(instance, do_reset_cursor, NULL);
 }
 
 typedef struct LoadTask {
@@ -425,7 +445,7 @@ void spice_qxl_loadvm_commands(QXLInstance *instance, struct QXLCommandExt *ext,
 {
     LoadTask task = {ext, count};
 
-    worker_call(worker_of(instance), do_loadvm, &task);
+    call(instance, do_loadvm, &task);
 }
 
 /* --- monitors --- */
@@ -452,9 +472,12 @@ static void do_monitors(Worker *worker, void *data)
 
 void spice_qxl_monitors_config_async(QXLInstance *instance, QXLPHYSICAL monitors_config, int group_id, uint64_t cookie)
 {
-    MonitorsTask task = {monitors_config, group_id, instance->st->max_monitors, cookie};
+    MonitorsTask task = {monitors_config, group_id, 0, cookie};
 
-    worker_post(worker_of(instance), do_monitors, g_memdup2(&task, sizeof(task)));
+    if (!is_attached(instance))
+        return;
+    task.max_monitors = instance->st->max_monitors;
+    post(instance, do_monitors, g_memdup2(&task, sizeof(task)));
 }
 
 static void do_driver_unload(Worker *worker, void *data)
@@ -464,12 +487,13 @@ static void do_driver_unload(Worker *worker, void *data)
 
 void spice_qxl_driver_unload(QXLInstance *instance)
 {
-    worker_post(worker_of(instance), do_driver_unload, NULL);
+    post(instance, do_driver_unload, NULL);
 }
 
 void spice_qxl_set_max_monitors(QXLInstance *instance, unsigned int max_monitors)
 {
-    instance->st->max_monitors = MAX(max_monitors, 1u);
+    if (is_attached(instance))
+        instance->st->max_monitors = MAX(max_monitors, 1u);
 }
 
 void spice_qxl_set_device_info(QXLInstance *instance, const char *device_address, uint32_t device_display_id_start,
@@ -479,7 +503,8 @@ void spice_qxl_set_device_info(QXLInstance *instance, const char *device_address
         g_warning("spice_qxl_set_device_info: ignored, the address or the number of monitors cannot be");
         return;
     }
-    instance->st->max_monitors = MAX(device_display_id_count, 1u);
+    if (is_attached(instance))
+        instance->st->max_monitors = MAX(device_display_id_count, 1u);
 }
 
 /* --- GL --- */

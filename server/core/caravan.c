@@ -364,6 +364,10 @@ int caravan_end(Caravan *caravan, bool completed)
     return 0;
 
 no_client:
+    if (caravan->job.phase == JOB_PERFORM) { /* nobody had to be carried */
+        enter(caravan, JOB_HANDOVER);
+        enter(caravan, JOB_CONFIRM);
+    }
     caravan->owes_end_complete = true;
     forget_target(caravan);
     end_complete(caravan);

@@ -279,7 +279,7 @@ static bool write_out(ChannelClient *cc)
         }
         cc->bytes_out += (uint64_t)written;
         cc->moved_at = g_get_monotonic_time();
-        while (written > 0) {
+        while (written > 0 && cc->out.head) {
             OutMessage *m = cc->out.head->data;
             size_t left = m->header_size + m->body.size - m->sent;
 

@@ -99,8 +99,11 @@ static void apply_primary(void *data)
 
 void qxl_primary_changed(QXLInstance *instance, const QXLDevSurfaceCreate *surface)
 {
-    PrimaryTask *task = g_new0(PrimaryTask, 1);
+    PrimaryTask *task;
 
+    if (!instance->st)
+        return;
+    task = g_new0(PrimaryTask, 1);
     task->server = instance->st->server;
     task->instance = instance;
     task->active = surface != NULL;

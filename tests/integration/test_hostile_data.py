@@ -173,7 +173,7 @@ def commons():
         arena.wait_warnings(1)
         grown = (arena.memory() - before) >> 20
         assert grown < 300, "%d MiB, of which the sanitizer may keep 256" % grown
-    add("main: many questions, and no answer is taken", greedy, ["takes nothing"])
+    add("main: many questions, and no answer is taken", greedy, ["does not read the answers"])
 
     def middle(arena):
         for type in NAMES:

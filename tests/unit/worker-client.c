@@ -395,9 +395,9 @@ Viewer *viewer_new(SpiceServer *server, unsigned n_displays, uint64_t cache_pixe
     pthread_cond_init(&v->changed, NULL);
     v->images = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     start_channel(v, server, &v->main, SPICE_CHANNEL_MAIN, 0);
-    for (uint8_t i = 0; i < n_displays; i++) {
-        start_channel(v, server, &v->displays[i], SPICE_CHANNEL_DISPLAY, i);
-        start_channel(v, server, &v->cursors[i], SPICE_CHANNEL_CURSOR, i);
+    for (unsigned i = 0; i < n_displays; i++) {
+        start_channel(v, server, &v->displays[i], SPICE_CHANNEL_DISPLAY, (uint8_t)i);
+        start_channel(v, server, &v->cursors[i], SPICE_CHANNEL_CURSOR, (uint8_t)i);
     }
     return v;
 }
