@@ -83,7 +83,8 @@ static void out_message_free(OutMessage *message)
 
 typedef struct GoneTask {
     Client *client;
-    Channel *channel;
+    Channel *channel; /* may be gone, too: not to be followed */
+    uint8_t type, id;
     bool waited;
 } GoneTask;
 
@@ -92,7 +93,7 @@ static void tell_client_gone(void *data)
 {
     GoneTask *task = data;
 
-    client_channel_gone(task->client, task->channel);
+    client_channel_gone(task->client, task->channel, task->type, task->id);
     if (task->waited)
         client_data_arrived(task->client);
     client_unref(task->client);
@@ -124,7 +125,7 @@ void channel_client_disconnect(ChannelClient *cc)
     server_channel_event(channel->server, SPICE_CHANNEL_EVENT_DISCONNECTED, info);
 
     task = g_new(GoneTask, 1);
-    *task = (GoneTask){client_ref(cc->client), channel, cc->wait_data};
+    *task = (GoneTask){client_ref(cc->client), channel, channel->type, channel->id, cc->wait_data};
     if (loop_is_host(channel->loop))
         tell_client_gone(task);
     else

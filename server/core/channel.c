@@ -43,7 +43,7 @@ void channel_destroy(Channel *channel)
     server->channels = g_list_remove(server->channels, channel);
     channel_call(channel, disconnect_all, channel);
     for (GList *l = server->clients; l; l = l->next)
-        client_channel_gone(l->data, channel);
+        client_channel_gone(l->data, channel, channel->type, channel->id);
 }
 
 ChannelClient *channel_find(Channel *channel, const Client *client)

@@ -151,7 +151,7 @@ void client_link_pending(Client *client)
     }
 }
 
-void client_channel_gone(Client *client, Channel *channel)
+void client_channel_gone(Client *client, Channel *channel, uint8_t type, uint8_t id)
 {
     for (GList *l = client->pending.head, *next; l; l = next) {
         PendingLink *pending = l->data;
@@ -167,9 +167,9 @@ void client_channel_gone(Client *client, Channel *channel)
         }
     }
     /* A channel that was linked again meanwhile stays in the list. */
-    if (!client_has_channel(client, channel->type, channel->id))
+    if (!client_has_channel(client, type, id))
         g_ptr_array_remove(client->channels, channel);
-    if (channel->type == SPICE_CHANNEL_MAIN)
+    if (type == SPICE_CHANNEL_MAIN)
         client_disconnect_later(client);
 }
 

@@ -47,8 +47,8 @@ void client_disconnect_later(Client *client);
 
 /* A channel link of this client was authenticated: connects it, or parks it until the client's way to migrate is clear. */
 void client_link_channel(Client *client, Channel *channel, const Link *link);
-/* The connection is gone: book-keeping of the client. */
-void client_channel_gone(Client *client, Channel *channel);
+/* The connection is gone: book-keeping of the client. The channel may be gone as well, and is only compared. */
+void client_channel_gone(Client *client, Channel *channel, uint8_t type, uint8_t id);
 /* Connects what was parked. */
 void client_link_pending(Client *client);
 /* A channel's migration data were taken over (or its connection is gone while they were awaited). */

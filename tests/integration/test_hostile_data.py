@@ -223,6 +223,17 @@ def commons():
             arena.check()
     CASES.append(("display and cursor: gone while the guest draws", while_it_plays))
 
+    def host_goes():
+        for i in range(4):
+            with Arena() as arena:
+                session = Session(arena.port)
+                for type in (DISPLAY, CURSOR, INPUTS):
+                    session.open(type)
+                for channel in session.channels[1:i]:
+                    channel.reset()
+        session.close()
+    CASES.append(("the host ends while clients are connected", host_goes))
+
     def slowly(arena):
         with Session(arena.port) as session:
             display = session.open_display(init=False)
