@@ -8,6 +8,8 @@
 
 /* The entries of the shared cache come with the data of one display. If that one is lost, another resets the cache. */
 #define FREEZER_LOST_MS (5 * 1000)
+/* Between the displays of a client, so that one of them resets it, not all at once. */
+#define FREEZER_LOST_STEP_MS 100
 /* A lossy region of more rectangles is refreshed as one box. */
 #define MAX_REFRESH_RECTS 16
 
@@ -139,7 +141,7 @@ static void restore_cache(DisplayClient *dc, const DisplayState *state)
                       dc->cc.channel->id);
     } else if (!state->cache.freezer) {
         dc->timer = loop_timer_new(dc->cc.channel->loop, reset_if_freezer_is_lost, dc);
-        loop_timer_start(dc->timer, FREEZER_LOST_MS);
+        loop_timer_start(dc->timer, FREEZER_LOST_MS + FREEZER_LOST_STEP_MS * dc->cc.channel->id);
     } else if (!(state->sections & DISPLAY_SECTION_CACHE) || !image_cache_restore(dc->cache, &state->cache)) {
         display_queue_cache_reset(dc, state->cache.size);
     }

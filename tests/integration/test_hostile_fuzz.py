@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Random mutations of client sessions against a host and a destination, both sanitized.
 
-FUZZ_SEED, FUZZ_SESSIONS and FUZZ_SECONDS choose others; session n of seed s is the same in each run: FUZZ_ONLY=n runs it alone.
+FUZZ_SEED, FUZZ_SESSIONS and FUZZ_SECONDS choose others; session n of seed s is the same in each
+run: FUZZ_ONLY=n runs it alone.
 """
 import os
 import random
@@ -31,10 +32,11 @@ def u32(*values):
 COMMON = [(raw.C_ACK_SYNC, u32(1)), (raw.C_ACK, b""), (raw.C_PONG, u32(1, 0, 0)), (raw.C_FLUSH_MARK, b""),
           (raw.C_DISCONNECTING, bytes(12))]
 MESSAGES = {
-    MAIN: COMMON + [(raw.C_MIGRATE_DATA, main_data()), (102, b""), (103, b""), (104, b""), (105, b"\1\0"), (105, b"\2\0"),
+    MAIN: COMMON + [(raw.C_MIGRATE_DATA, main_data()), (102, b""), (103, b""), (104, b""), (105, b"\1\0"),
+                    (105, b"\2\0"),
                     (106, u32(10)), (107, bytes(40)), (108, u32(5)), (109, b""), (110, u32(1)), (111, b""),
-                    (raw.C_MIGRATE_DATA, main_data(device_data(connected=1, client_tokens=8, write_size=4, write_tokens=1,
-                                                               pointer=65), tail=b"abcd"))],
+                    (raw.C_MIGRATE_DATA, main_data(device_data(connected=1, client_tokens=8, write_size=4,
+                                                               write_tokens=1, pointer=65), tail=b"abcd"))],
     DISPLAY: COMMON + [(101, raw.display_init()), (102, bytes(32)), (103, b"\1"), (104, b""), (105, b"\2\1\2"),
                        (raw.C_MIGRATE_DATA, display_data(surfaces=(0, 5, 9)))],
     INPUTS: COMMON + [(101, u32(0x1E)), (102, u32(0x9E)), (103, b"\7\0"), (104, b"\xe0\x1d\x3a"), (111, bytes(10)),

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A whole recording played to a client with full headers, and to one with mini headers: serials, sub-messages, lists.
 
-Both have a small image cache, so that the server has to tell them what it forgets. The lists must be exact: an image that
-was named as forgotten is not used again before it is sent again, and the cache never holds more than it may.
+Both have a small image cache, so that the server has to tell them what it forgets. The lists must be exact: an image
+that was named as forgotten is not used again before it is sent again, and the cache never holds more than it may.
 """
 import os
 import struct

@@ -114,7 +114,8 @@ def attempts():
                 arena.host.events.clear()
         return case
     seamless, plain, error = raw.C_CONNECTED_SEAMLESS, raw.C_CONNECTED, raw.C_CONNECT_ERROR
-    CASES.append(("source: CONNECTED_SEAMLESS twice, FLUSH_MARK twice", lying_client((seamless, seamless), raw.MIGRATE)))
+    CASES.append(("source: CONNECTED_SEAMLESS twice, FLUSH_MARK twice",
+                  lying_client((seamless, seamless), raw.MIGRATE)))
     CASES.append(("source: CONNECTED, then CONNECTED_SEAMLESS", lying_client((plain, seamless), 112)))
     CASES.append(("source: CONNECT_ERROR, then everything else",
                   lying_client((error, seamless, plain, error), 111)))
@@ -254,7 +255,8 @@ def display_rows():
     for count in (2, 1024, 1025, 0x3FFFFFFF, 0x40000000, 0x7FFFFFFF, 0xFFFFFFFF):
         refused("display, %#x surfaces of which one is there" % count, DISPLAY, display_data(count=count))
     for ids in ((1024,), (0, 0xFFFFFFFF), (0, 0x80000000), (0, 0), (0, 5, 5), (5, 0), (0, 9, 5), tuple(range(1025))):
-        refused("display, surfaces %s" % (ids if len(ids) < 9 else "0..%d" % ids[-1],), DISPLAY, display_data(surfaces=ids))
+        refused("display, surfaces %s" % (ids if len(ids) < 9 else "0..%d" % ids[-1],), DISPLAY,
+                display_data(surfaces=ids))
     for name, rect in (("inverted", (50, 10, 20, 60)), ("upside down", (0, 60, 20, 10)), ("negative", (-5, -5, 5, 5)),
                        ("far away", (0, 0, 0x7FFFFFFF, 0x7FFFFFFF)), ("from the smallest number", (-2 ** 31, 0, 1, 1)),
                        ("empty, but not zero", (7, 7, 7, 7))):
@@ -438,7 +440,8 @@ def arrivals():
             session.main.send(raw.C_MIGRATE_DATA, main_data())
             session.main.read_until(raw.MAIN_MOUSE_MODE)
             gone[2].wait_closed()
-    add("links that went or sent garbage while they waited", parked_gone, ["channel 4:0: message too long"], destination)
+    add("links that went or sent garbage while they waited", parked_gone, ["channel 4:0: message too long"],
+        destination)
 
     def twice(arena):
         with Arrival(arena) as arrival:
@@ -457,7 +460,8 @@ def arrivals():
         with Session(arena.port, target=ID, main_caps=0) as session:
             session.main.send(raw.C_MIGRATE_END)
             session.main.wait_closed()
-    add("MIGRATE_END from a client that cannot migrate", end_without_capability, ["channel 1:0: MIGRATE_END"], destination)
+    add("MIGRATE_END from a client that cannot migrate", end_without_capability, ["channel 1:0: MIGRATE_END"],
+        destination)
 
     def newer(arena):
         with Session(arena.port, target=ID) as session:
