@@ -192,6 +192,7 @@ static UpdateTask update_task(uint32_t surface_id, const QXLRect *area, uint32_t
 /* False if there is nothing to tell: stopped, or no such surface. */
 static bool update(Worker *worker, const UpdateTask *task)
 {
+    worker_await_start(worker);
     if (!worker_is_running(worker)) {
         g_warning("an update of surface %u while the VM is stopped is ignored", task->surface_id);
         return false;

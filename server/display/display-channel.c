@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define RED_GROUP 2 /* low half of the ids of images that the server makes */
-#define WAIT_DATA_MS (10 * 1000)
 #define FINISH_MS (30 * 1000)
 
 /* --- tree --- */
@@ -459,29 +458,35 @@ void display_channel_tell_capabilities(DisplayChannel *display)
 
 /* --- start after a migration --- */
 
+ChannelClient *display_channel_awaits_data(const DisplayChannel *display)
+{
+    for (GList *l = display->channel.clients; l; l = l->next)
+        if (((ChannelClient *)l->data)->wait_data)
+            return l->data;
+    return NULL;
+}
+
+void display_channel_drop_late(DisplayChannel *display)
+{
+    ChannelClient *late;
+
+    while ((late = display_channel_awaits_data(display))) {
+        g_warning("display %u: the migration data of the client did not come; it is dropped", display->channel.id);
+        channel_client_disconnect(late);
+    }
+}
+
 void display_channel_vm_started(DisplayChannel *display)
 {
-    gint64 end = g_get_monotonic_time() + (gint64)WAIT_DATA_MS * 1000;
-
     for (GList *l = display->channel.clients, *next; l; l = next) {
         DisplayClient *dc = l->data;
-        bool connected = true;
 
         next = l->next;
-        while (connected && dc->cc.wait_data && g_get_monotonic_time() < end)
-            connected = channel_client_step(&dc->cc, 10);
-        if (!connected)
+        if (dc->cc.wait_data || !dc->arriving)
             continue;
-        if (dc->cc.wait_data) {
-            g_warning("display %u: the migration data of the client did not come; it is dropped", display->channel.id);
-            channel_client_disconnect(&dc->cc);
-            continue;
-        }
-        if (dc->arriving) {
-            dc->arriving = false;
-            channel_client_ref(&dc->cc); /* it may end while it is written to */
-            display_client_reconcile(dc);
-            channel_client_unref(&dc->cc);
-        }
+        dc->arriving = false;
+        channel_client_ref(&dc->cc); /* it may end while it is written to */
+        display_client_reconcile(dc);
+        channel_client_unref(&dc->cc);
     }
 }

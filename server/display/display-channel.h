@@ -43,5 +43,9 @@ void display_channel_set_compression(DisplayChannel *display, int compression);
 void display_channel_reset_image_cache(DisplayChannel *display);
 /* Tells the guest what all its clients can do. */
 void display_channel_tell_capabilities(DisplayChannel *display);
-/* The VM runs from now on: clients that came by migration are waited for (10 s), then served like the others. */
+/* A client that comes by migration and has not brought its data yet, or NULL. */
+ChannelClient *display_channel_awaits_data(const DisplayChannel *display);
+/* Drops those. */
+void display_channel_drop_late(DisplayChannel *display);
+/* The VM runs from now on: clients that came by migration are served like the others. */
 void display_channel_vm_started(DisplayChannel *display);

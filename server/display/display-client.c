@@ -118,6 +118,7 @@ static void display_disconnected(ChannelClient *cc)
     g_byte_array_unref(dc->video_codecs);
     dc->started = false;
     display_channel_tell_capabilities(display_client_channel(dc));
+    worker_continue_start(display_client_channel(dc)->worker);
 }
 
 void display_client_start(DisplayClient *dc)

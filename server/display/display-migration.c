@@ -234,6 +234,7 @@ void display_client_activate(void *self)
         refresh_surfaces(dc);
     }
     channel_client_open_window(&dc->cc);
+    worker_continue_start(display_client_channel(dc)->worker);
 }
 
 /* The true pixels of what the client shows only approximately. */

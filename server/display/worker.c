@@ -16,6 +16,11 @@
 /* An empty ring is looked at once more after this time; then the host is asked to call. */
 #define POLL_MS 10
 #define FLUSH_MS (30 * 1000)
+/* For clients to bring their migration data after the VM was started. */
+#define WAIT_DATA_MS (10 * 1000)
+/* ... and how long a request of the host is held up by that. Who comes later than it is sent everything again. */
+#define HOLD_HOST_MS 500
+#define STEP_MS 10
 /* A client that holds up the guest and takes nothing for so long is dropped; looked for that often. */
 #define STUCK_MS (30 * 1000)
 #define STUCK_CHECK_MS 1000
@@ -44,6 +49,8 @@ struct Worker {
     CursorChannel *cursor;
     Ring display_ring, cursor_ring;
     bool running;
+    bool starting; /* the VM runs, but commands wait until clients have brought their migration data */
+    LoopTimer *start_timer;
     bool quit;
 };
 
@@ -324,6 +331,7 @@ static void flush_ring(Ring *ring)
     Worker *worker = ring->worker;
     gint64 end = g_get_monotonic_time() + (gint64)FLUSH_MS * 1000;
 
+    worker_await_start(worker);
     if (!worker->running)
         return;
     ring->empty_polls = 0;
@@ -353,10 +361,9 @@ void worker_flush_cursor_ring(Worker *worker)
 
 /* --- start and stop --- */
 
-void worker_start(Worker *worker)
+static void finish_start(Worker *worker)
 {
-    if (worker->running)
-        return;
+    worker->starting = false;
     display_channel_vm_started(worker->display);
     cursor_channel_vm_started(worker->cursor);
     worker->running = true;
@@ -365,8 +372,52 @@ void worker_start(Worker *worker)
     worker_wake_rings(worker);
 }
 
+static void on_start_timeout(void *opaque)
+{
+    Worker *worker = opaque;
+
+    display_channel_drop_late(worker->display);
+    if (worker->starting)
+        finish_start(worker);
+}
+
+void worker_start(Worker *worker)
+{
+    if (worker->running || worker->starting)
+        return;
+    worker->starting = true;
+    loop_timer_start(worker->start_timer, WAIT_DATA_MS);
+    worker_continue_start(worker);
+}
+
+void worker_continue_start(Worker *worker)
+{
+    if (display_channel_awaits_data(worker->display))
+        return;
+    loop_timer_cancel(worker->start_timer);
+    if (worker->starting)
+        finish_start(worker);
+}
+
+void worker_await_start(Worker *worker)
+{
+    gint64 end = g_get_monotonic_time() + (gint64)HOLD_HOST_MS * 1000;
+    ChannelClient *cc;
+
+    while (worker->starting && g_get_monotonic_time() < end) {
+        cc = display_channel_awaits_data(worker->display);
+        if (cc)
+            channel_client_step(cc, STEP_MS);
+        worker_continue_start(worker);
+    }
+    if (worker->starting)
+        finish_start(worker);
+}
+
 void worker_stop(Worker *worker)
 {
+    worker->starting = false;
+    loop_timer_cancel(worker->start_timer);
     if (!worker->running)
         return;
     worker->running = false;
@@ -454,6 +505,7 @@ Worker *worker_new(QXLState *qxl, GError **error)
     *(TaskQueue **)(worker->task_source + 1) = worker->tasks;
     g_source_attach(worker->task_source, worker->context);
     worker->poll_timer = loop_timer_new(worker->loop, on_poll, worker);
+    worker->start_timer = loop_timer_new(worker->loop, on_start_timeout, worker);
     worker->display = display_channel_new(worker);
     worker->cursor = cursor_channel_new(worker);
     worker->display_ring = (Ring){worker,         interface->get_command,     interface->req_cmd_notification,
@@ -471,7 +523,7 @@ Worker *worker_new(QXLState *qxl, GError **error)
 static void do_quit(Worker *worker, void *data)
 {
     worker->quit = true;
-    worker->running = false;
+    worker->running = worker->starting = false;
 }
 
 void worker_free(Worker *worker)
@@ -484,6 +536,7 @@ void worker_free(Worker *worker)
     cursor_channel_free(worker->cursor);
     display_channel_free(worker->display);
     loop_timer_free(worker->poll_timer);
+    loop_timer_free(worker->start_timer);
     task_queue_free(worker->tasks);
     g_source_destroy(worker->task_source);
     g_source_unref(worker->task_source);

@@ -35,6 +35,11 @@ uint32_t worker_n_surfaces(const Worker *worker);
 /* VM start and stop. Stopping renders everything, and hands everything queued to the clients' sockets (within 30 s). */
 void worker_start(Worker *worker);
 void worker_stop(Worker *worker);
+/* A start is put off while clients that come by migration have not brought their data (10 s at most), so that the guest
+ * draws for them, too. One of them has, or is gone: */
+void worker_continue_start(Worker *worker);
+/* Somebody needs the running worker now: waits for the data a little, then starts all the same. */
+void worker_await_start(Worker *worker);
 /* Handles what is in the command rings now, waiting for slow clients as far as needed. Nothing if not running. */
 void worker_flush_display_ring(Worker *worker);
 void worker_flush_cursor_ring(Worker *worker);
