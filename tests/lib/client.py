@@ -78,9 +78,9 @@ class Client(Peer):
         """{"bytes": since the last start, "sha256": of these, "total": bytes of all}"""
         return self.command("playback")
 
-    def record(self, path, timeout=30):
-        """Sends the samples of a file at the speed of 48 kHz stereo; returns when they are sent."""
-        return self.command("record", path, timeout=timeout)
+    def record(self, path):
+        """Begins to send the samples of a file, at the speed of 48 kHz stereo; event record-end when they are sent."""
+        return self.command("record", path)
 
     def key(self, code):
         return self.command("key", code)

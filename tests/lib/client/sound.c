@@ -124,7 +124,7 @@ void sound_answer_playback(void)
 
 static void record_end(void)
 {
-    say("answer", "record", "ok", 'b', sound.record != NULL, "bytes", 'u', (guint)sound.recording_sent, NULL);
+    say("event", "record-end", "bytes", 'u', (guint)sound.recording_sent, NULL);
     g_clear_pointer(&sound.recording, g_free);
 }
 
@@ -152,6 +152,7 @@ void sound_record(const char *path)
         say("answer", "record", "ok", 'b', FALSE, "error", 's', error->message, NULL);
     } else {
         sound.recording_sent = 0;
+        say("answer", "record", "ok", 'b', TRUE, NULL);
         g_timeout_add(FRAME_MS, record_tick, NULL);
     }
 }

@@ -5,8 +5,8 @@
  *
  *     event playback-start (channels, rate), playback-stop (bytes and sha256 of all since the start)
  *     event playback-volume, record-volume (volume: numbers with spaces), playback-mute, record-mute (mute)
- *     event record-start (channels, rate), record-stop
- *     answer playback (bytes, sha256: since the start; total: bytes of all), record (bytes)
+ *     event record-start (channels, rate), record-stop; record-end (bytes): the file was sent, or the channel is gone
+ *     answer playback (bytes, sha256: since the start; total: bytes of all)
  */
 #pragma once
 
