@@ -76,7 +76,7 @@ static void link_channel(Peer *p, Channel *channel, uint32_t caps, bool migratio
 
 static Peer peer_new(uint8_t type, uint32_t caps, bool migration)
 {
-    Peer p = {.client = client_new(server, ++next_client, migration)};
+    Peer p = {.client = client_ref(client_new(server, ++next_client, migration))};
 
     link_channel(&p, server_find_channel(server, type, 0), caps, migration);
     return p;
@@ -87,8 +87,8 @@ static void peer_close(Peer *p)
     close(p->fd);
     while (g_main_context_iteration(NULL, FALSE))
         ;
-    channel_disconnect(p->channel, p->client);
-    client_disconnect(p->client);
+    client_disconnect(p->client); /* harmless if the end of its main channel did it */
+    client_unref(p->client);
 }
 
 /* Bytes read; fewer than asked for at the end of the connection. */
@@ -417,9 +417,9 @@ static void test_take_over(void)
 
     /* And comes again; a frame of the old one is not mistaken for one of the new one. */
     g_assert_cmpint(spice_server_add_interface(server, &playback.base), ==, 0);
-    close(first.fd);
+    peer_close(&first);
     close(second.fd);
-    close(third.fd);
+    peer_close(&third);
     end();
 }
 
@@ -476,7 +476,7 @@ static void test_clock(void)
     Peer p, main = {.client = NULL};
 
     begin();
-    main.client = client_new(server, ++next_client, false);
+    main.client = client_ref(client_new(server, ++next_client, false));
     link_channel(&main, &server->main->channel, 0, false);
     expect(&main, SPICE_MSG_MAIN_INIT);
     spice_server_playback_start(&playback);
@@ -495,7 +495,7 @@ static void test_clock(void)
     g_assert_cmpint(spice_server_remove_interface(&playback.base), ==, 0);
     expect(&main, SPICE_MSG_MAIN_MULTI_MEDIA_TIME);
     peer_close(&main);
-    close(p.fd);
+    peer_close(&p);
     end();
 }
 
