@@ -17,7 +17,7 @@ typedef struct MachineOptions {
     int jpeg, zlib_glz; /* spice_wan_compression_t; 0: leave the default */
     int streaming;      /* SPICE_STREAM_VIDEO_* */
     bool seamless;
-    int audio_rate;     /* Hz; 0: no sound */
+    int audio_rate; /* Hz; 0: no sound */
     bool playback_compression;
     int listen_fd; /* -1: a private machine that nobody can connect to */
 } MachineOptions;

@@ -42,7 +42,8 @@ static const GOptionEntry entries[] = {
     {"seamless", 0, 0, G_OPTION_ARG_STRING, &arguments.seamless, "on off (default on)", "SWITCH"},
     {"audio", 0, 0, G_OPTION_ARG_NONE, &arguments.audio, "playback and record devices", NULL},
     {"audio-rate", 0, 0, G_OPTION_ARG_INT, &arguments.audio_rate, "of both (default 48000)", "HZ"},
-    {"playback-compression", 0, 0, G_OPTION_ARG_STRING, &arguments.playback_compression, "on off (default on)", "SWITCH"},
+    {"playback-compression", 0, 0, G_OPTION_ARG_STRING, &arguments.playback_compression, "on off (default on)",
+     "SWITCH"},
     {"name", 0, 0, G_OPTION_ARG_STRING, &arguments.name, "name of the machine", "NAME"},
     {0},
 };
