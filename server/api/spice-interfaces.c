@@ -4,6 +4,8 @@
 
 #include "server/channels/inputs-channel.h"
 #include "server/channels/main-channel.h"
+#include "server/channels/playback-channel.h"
+#include "server/channels/record-channel.h"
 #include "server/core/server.h"
 #include "server/display/qxl.h"
 
@@ -81,11 +83,32 @@ static int add_qxl(SpiceServer *s, QXLInstance *qxl)
     return -1;
 }
 
+static int add_playback(SpiceServer *s, SpicePlaybackInstance *playback)
+{
+    playback->st = NULL; /* hosts that do not look at the result go on with a device that is silent */
+    if (!version_fits(playback->base.sif, SPICE_INTERFACE_PLAYBACK_MAJOR, SPICE_INTERFACE_PLAYBACK_MINOR))
+        return -1;
+    if (s->playback)
+        return refuse_second("playback device");
+    playback->st = s->playback = playback_channel_new(s);
+    return 0;
+}
+
+static int add_record(SpiceServer *s, SpiceRecordInstance *record)
+{
+    record->st = NULL;
+    if (!version_fits(record->base.sif, SPICE_INTERFACE_RECORD_MAJOR, SPICE_INTERFACE_RECORD_MINOR))
+        return -1;
+    if (s->record)
+        return refuse_second("record device");
+    record->st = s->record = record_channel_new(s);
+    return 0;
+}
+
 /* Devices that are accepted and then do nothing. */
 static bool is_placeholder(const char *type)
 {
-    return strcmp(type, SPICE_INTERFACE_PLAYBACK) == 0 || strcmp(type, SPICE_INTERFACE_RECORD) == 0 ||
-           strcmp(type, SPICE_INTERFACE_CHAR_DEVICE) == 0;
+    return strcmp(type, SPICE_INTERFACE_CHAR_DEVICE) == 0;
 }
 
 int spice_server_add_interface(SpiceServer *s, SpiceBaseInstance *sin)
@@ -106,8 +129,50 @@ int spice_server_add_interface(SpiceServer *s, SpiceBaseInstance *sin)
         return add_migration(s, (SpiceMigrateInstance *)sin);
     if (strcmp(type, SPICE_INTERFACE_QXL) == 0)
         return add_qxl(s, (QXLInstance *)sin);
+    if (strcmp(type, SPICE_INTERFACE_PLAYBACK) == 0)
+        return add_playback(s, (SpicePlaybackInstance *)sin);
+    if (strcmp(type, SPICE_INTERFACE_RECORD) == 0)
+        return add_record(s, (SpiceRecordInstance *)sin);
     g_warning("interfaces of type '%s' are not implemented yet", type);
     return 0; /* hosts go on without the device */
+}
+
+static int remove_tablet(SpiceTabletInstance *tablet)
+{
+    SpiceServer *s = (SpiceServer *)tablet->st;
+
+    if (!s)
+        return -1;
+    s->tablet = NULL;
+    tablet->st = NULL;
+    main_channel_update_mouse(s->main);
+    return 0;
+}
+
+static int remove_qxl(QXLInstance *qxl)
+{
+    if (!qxl->st)
+        return -1;
+    qxl_remove(qxl);
+    return 0;
+}
+
+static int remove_playback(SpicePlaybackInstance *playback)
+{
+    if (!playback->st)
+        return -1;
+    playback_channel_free(playback->st);
+    playback->st = NULL;
+    return 0;
+}
+
+static int remove_record(SpiceRecordInstance *record)
+{
+    if (!record->st)
+        return -1;
+    record_channel_free(record->st);
+    record->st = NULL;
+    return 0;
 }
 
 int spice_server_remove_interface(SpiceBaseInstance *sin)
@@ -116,25 +181,14 @@ int spice_server_remove_interface(SpiceBaseInstance *sin)
         g_warning("spice_server_remove_interface: no interface given");
         return -1;
     }
-    if (strcmp(sin->sif->type, SPICE_INTERFACE_TABLET) == 0) {
-        SpiceTabletInstance *tablet = (SpiceTabletInstance *)sin;
-        SpiceServer *s = (SpiceServer *)tablet->st;
-
-        if (!s)
-            return -1;
-        s->tablet = NULL;
-        tablet->st = NULL;
-        main_channel_update_mouse(s->main);
-        return 0;
-    }
-    if (strcmp(sin->sif->type, SPICE_INTERFACE_QXL) == 0) {
-        QXLInstance *qxl = (QXLInstance *)sin;
-
-        if (!qxl->st)
-            return -1;
-        qxl_remove(qxl);
-        return 0;
-    }
+    if (strcmp(sin->sif->type, SPICE_INTERFACE_TABLET) == 0)
+        return remove_tablet((SpiceTabletInstance *)sin);
+    if (strcmp(sin->sif->type, SPICE_INTERFACE_QXL) == 0)
+        return remove_qxl((QXLInstance *)sin);
+    if (strcmp(sin->sif->type, SPICE_INTERFACE_PLAYBACK) == 0)
+        return remove_playback((SpicePlaybackInstance *)sin);
+    if (strcmp(sin->sif->type, SPICE_INTERFACE_RECORD) == 0)
+        return remove_record((SpiceRecordInstance *)sin);
     if (is_placeholder(sin->sif->type))
         return 0;
     g_warning("an interface of type '%s' cannot be removed", sin->sif->type);

@@ -198,6 +198,8 @@ void main_client_push_mm_time(MainClient *mc)
     g_auto(WireWriter) body = {0};
     MsgMainMultiMediaTime m = {server_mm_time() - SERVER_MM_LATENCY_MS};
 
+    if (((MainChannel *)mc->cc.channel)->mm_time_disabled)
+        return;
     msg_main_multi_media_time_encode(&body, &m);
     channel_client_push_body(&mc->cc, SPICE_MSG_MAIN_MULTI_MEDIA_TIME, &body);
 }
@@ -207,6 +209,20 @@ static void push_mouse_mode_to_all(MainChannel *main)
     for (GList *l = main->channel.clients, *next; l; l = next) {
         next = l->next; /* what cannot be written ends a connection, which then leaves the list */
         main_client_push_mouse_mode(l->data);
+    }
+}
+
+void main_channel_set_mm_time(MainChannel *main, bool enabled)
+{
+    if (main->mm_time_disabled == !enabled)
+        return;
+    main->mm_time_disabled = !enabled;
+    for (GList *l = main->channel.clients, *next; l; l = next) {
+        MainClient *mc = l->data;
+
+        next = l->next; /* a client whose connection broke is gone after the push */
+        if (!mc->cc.wait_data)
+            main_client_push_mm_time(mc);
     }
 }
 

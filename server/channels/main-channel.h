@@ -22,6 +22,10 @@ void main_channel_update_mouse(MainChannel *main);
 /* SPICE_MOUSE_MODE_* */
 uint32_t main_channel_mouse_mode(const MainChannel *main);
 
+/* Whether the clients' clocks follow the server's: not while a client's clock is driven by the sound that it plays.
+ * When it is turned on again they are told the time. */
+void main_channel_set_mm_time(MainChannel *main, bool enabled);
+
 /* Capabilities of the client's main connection; false if it has none. */
 bool main_client_has_cap(Client *client, unsigned cap);
 /* The client came over a UNIX socket: it would migrate to the path of the source, not to the destination. */

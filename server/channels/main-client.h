@@ -9,6 +9,7 @@ struct MainChannel {
     Channel channel;
     uint32_t mouse_mode; /* SPICE_MOUSE_MODE_*; belongs to the server and outlives clients */
     bool client_mouse_allowed;
+    bool mm_time_disabled;
 };
 
 typedef struct MainClient {
@@ -21,8 +22,8 @@ MainClient *main_client_of(Client *client); /* NULL if the connection is gone */
 
 /* Messages that more than one file sends. */
 void main_client_push_mouse_mode(MainClient *mc);
-void main_client_push_mm_time(MainClient *mc);
-void main_client_greet(MainClient *mc); /* INIT, NAME, UUID */
+void main_client_push_mm_time(MainClient *mc); /* nothing while it is disabled */
+void main_client_greet(MainClient *mc);        /* INIT, NAME, UUID */
 
 /* main-migration.c: handshake messages of both roles. False with an error: protocol violation. */
 bool main_client_handle_migration(MainClient *mc, uint16_t type, const uint8_t *body, size_t size, GError **error);

@@ -86,6 +86,8 @@ void channel_connect(Channel *channel, Client *client, const Link *link)
 {
     ConnectTask task = {channel, client, link};
 
+    if (channel->ops->newest_only)
+        channel_call(channel, disconnect_all, channel);
     if (!g_ptr_array_find(client->channels, channel, NULL))
         g_ptr_array_add(client->channels, channel);
     channel_call(channel, do_connect, &task);

@@ -20,6 +20,7 @@ typedef struct ChannelOps {
     size_t client_size;        /* of the channel's own connection type, whose first member is a ChannelClient */
     uint32_t migrate_flags;    /* SPICE_MIGRATE_NEED_* */
     bool acks;                 /* has an ack window */
+    bool newest_only;          /* one connection for all clients: a new one takes over from the old one */
     uint32_t max_message;      /* longest body that a client may send, bytes */
     uint32_t max_migrate_data; /* the same for MIGRATE_DATA */
     /* A client is connected: queue the first messages. */
@@ -61,7 +62,8 @@ typedef struct Link {
     bool migration;     /* the client arrives here by a seamless migration: no greeting, its data will come */
 } Link;
 
-/* Makes the connection (`link` is copied). A second one of the same client is closed at once. Host context. */
+/* Makes the connection (`link` is copied). A second one of the same client is closed at once, unless the
+ * channel has newest_only: then the connection that was there is dropped, whosever it was. Host context. */
 void channel_connect(Channel *channel, Client *client, const Link *link);
 /* Drops the connection of `client`, if there is one. Host context. */
 void channel_disconnect(Channel *channel, Client *client);

@@ -3,6 +3,8 @@
 
 #include "server/channels/inputs-channel.h"
 #include "server/channels/main-channel.h"
+#include "server/channels/playback-channel.h"
+#include "server/channels/record-channel.h"
 #include "server/core/caravan.h"
 #include "server/core/link.h"
 #include "server/core/listener.h"
@@ -113,6 +115,10 @@ void server_destroy(RedsState *server)
         server_disconnect_all(server);
         task_queue_run(server->tasks); /* what workers still had to tell, while all that it concerns exists */
         g_warn_if_fail(!server->qxls);
+        if (server->playback)
+            playback_channel_free(server->playback);
+        if (server->record)
+            record_channel_free(server->record);
         task_queue_run(server->tasks); /* what the connections left behind concerns channels and caravan */
         if (server->inputs)
             inputs_channel_free(server->inputs);

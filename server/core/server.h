@@ -58,6 +58,8 @@ typedef struct RedsState {
     SpiceMouseInstance *mouse;
     SpiceTabletInstance *tablet;
     SpiceMigrateInstance *migrate_interface;
+    SpicePlaybackState *playback; /* NULL: no such device */
+    SpiceRecordState *record;
     bool vm_running;
 } RedsState;
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
@@ -84,6 +85,20 @@ bool stream_is_unix(const Stream *stream)
 SpiceChannelEventInfo *stream_info(Stream *stream)
 {
     return stream->info;
+}
+
+void stream_set_low_latency(Stream *stream, bool no_delay)
+{
+    int priority = 6, tos = IPTOS_LOWDELAY, on = no_delay;
+
+    if (setsockopt(stream->fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof(priority)) < 0)
+        g_info("cannot set SO_PRIORITY: %s", g_strerror(errno));
+    if (stream_is_unix(stream))
+        return;
+    if (setsockopt(stream->fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos)) < 0)
+        g_info("cannot set IP_TOS: %s", g_strerror(errno));
+    if (setsockopt(stream->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
+        g_info("cannot set TCP_NODELAY: %s", g_strerror(errno));
 }
 
 ssize_t stream_read(Stream *stream, void *buf, size_t size)

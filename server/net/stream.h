@@ -24,6 +24,10 @@ bool stream_is_unix(const Stream *stream);
 /* Addresses and, once they are known, ids of the connection: one heap object for the life of the connection. */
 SpiceChannelEventInfo *stream_info(Stream *stream);
 
+/* For sound: priority in the kernel and on the way; `no_delay`: small messages do not wait for each other. Sockets that
+ * cannot do that stay as they are. */
+void stream_set_low_latency(Stream *stream, bool no_delay);
+
 /* As read(2): 0 = end, -1 with errno (EAGAIN: later). */
 ssize_t stream_read(Stream *stream, void *buf, size_t size);
 ssize_t stream_writev(Stream *stream, const struct iovec *iov, int n);

@@ -11,7 +11,7 @@ class Client(Peer):
     """Connects at once. `without` names main capabilities to drop, e.g. ["SEAMLESS_MIGRATE"]. Sizes are bytes."""
 
     def __init__(self, port, host="127.0.0.1", password=None, cache_size=None, glz_window_size=None, audio=False,
-                 without=(), log=None, env=None):
+                 audio_file=None, without=(), log=None, env=None):
         argv = [program("tests/lib/gtk-client"), "--host", host, "--port", str(port)]
         if password is not None:
             argv += ["--password", password]
@@ -21,6 +21,8 @@ class Client(Peer):
             argv += ["--glz-window-size", str(glz_window_size)]
         if audio:
             argv.append("--audio")
+        if audio_file:
+            argv += ["--audio-file", audio_file]
         caps = {"SPICE_MAIN_CAP_" + name: "0" for name in without}
         super().__init__(argv, log=log, env=dict(caps, **(env or {})))
 
@@ -71,6 +73,14 @@ class Client(Peer):
     def wait_migrated(self, timeout=30):
         """Waits until the session's migration state is back at none; once for each migration."""
         return self.wait_event("migration-state", timeout=timeout, state="none")
+
+    def playback(self):
+        """{"bytes": since the last start, "sha256": of these, "total": bytes of all}"""
+        return self.command("playback")
+
+    def record(self, path):
+        """Begins to send the samples of a file, at the speed of 48 kHz stereo; event record-end when they are sent."""
+        return self.command("record", path)
 
     def key(self, code):
         return self.command("key", code)

@@ -13,11 +13,18 @@
  *   migrate-connect HOST PORT, migrate-start, migrate-end 1|0
  *                      the same step by step (pause and vm-stop come before migrate-end 1)
  *   load N             destination: plays privately to N and loads the devices; vm-start then starts the machine
+ *   tone MS [FILE]     plays a tone while the machine runs, then event tone-end; its samples go to FILE as well
+ *   volume V..., mute 1|0
+ *                      of playback and record; a volume for each channel, 0 to 65535
+ *   playback-compression 1|0
+ *   record-start, record-stop, record-read [FILE]
+ *                      reads what the client has recorded and appends it to FILE
  *   clients            how many are connected
  *   quit
  *
  * Events come at any time, {"event": NAME, ...}: ready (with port), channel (what, type, id), connect-complete,
- * migrate-stopped (with position), end-complete, bad-release (the library released what it does not hold), bye.
+ * migrate-stopped (with position), end-complete, tone-end
+ * (pairs taken, pairs missed), bad-release (the library released what it does not hold), bye.
  */
 #include "tools/caravan-host/host.h"
 #include "tools/caravan-host/picture.h"
@@ -295,6 +302,13 @@ static const ControlCommand commands[] = {
     {"migrate-end", migrate_end_command, true},
     {"migrate", migrate_command, true},
     {"load", load_command, true},
+    {"tone", tone_command, true},
+    {"volume", volume_command, true},
+    {"mute", mute_command, true},
+    {"playback-compression", playback_compression_command, true},
+    {"record-start", record_start_command, true},
+    {"record-stop", record_stop_command, true},
+    {"record-read", record_read_command, true},
     {"clients", clients_command, true},
     {"quit", quit_command, false},
 };

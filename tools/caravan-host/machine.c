@@ -140,7 +140,7 @@ static void add_memslot(Device *device)
     spice_qxl_add_memslot(&device->qxl, &slot);
 }
 
-static void add_interfaces(Machine *machine)
+static void add_interfaces(Machine *machine, const MachineOptions *options)
 {
     machine->migration.base.sif = &migrate_interface.base;
     machine->keyboard.base.sif = &keyboard_interface.base;
@@ -148,6 +148,8 @@ static void add_interfaces(Machine *machine)
     spice_server_add_interface(machine->server, &machine->migration.base);
     spice_server_add_interface(machine->server, &machine->keyboard.base);
     spice_server_add_interface(machine->server, &machine->mouse.base);
+    if (options->audio_rate != 0)
+        machine->sound = sound_new(machine->server, options->audio_rate);
     for (int i = 0; i < machine->n_devices; i++) {
         Device *device = &machine->devices[i];
         g_autofree char *address = g_strdup_printf("pci/0000/%02x.0", 2 + i);
@@ -171,6 +173,7 @@ static bool start_server(Machine *machine, const MachineOptions *options)
     if (options->zlib_glz != 0)
         spice_server_set_zlib_glz_compression(server, options->zlib_glz);
     spice_server_set_streaming_video(server, options->streaming);
+    spice_server_set_playback_compression(server, options->playback_compression);
     spice_server_set_name(server, options->name);
     spice_server_set_seamless_migration(server, options->seamless);
     if (options->listen_fd >= 0)
@@ -193,7 +196,7 @@ Machine *machine_new(const MachineOptions *options, const MachineEvents *events,
         machine_free(machine);
         return NULL;
     }
-    add_interfaces(machine);
+    add_interfaces(machine, options);
     return machine;
 }
 
@@ -202,6 +205,7 @@ void machine_free(Machine *machine)
     if (machine == NULL)
         return;
     machine_set_running(machine, false);
+    sound_free(machine->sound);
     spice_server_destroy(machine->server);
     for (int i = 0; i < machine->n_devices; i++)
         g_free(machine->devices[i].boot_memory);
@@ -218,6 +222,8 @@ void machine_set_running(Machine *machine, bool running)
         spice_server_vm_start(machine->server);
     else
         spice_server_vm_stop(machine->server);
+    if (machine->sound != NULL)
+        sound_set_running(machine->sound, running);
 }
 
 static void boot_primary(Device *device)

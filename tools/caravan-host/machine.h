@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Machine: one SpiceServer with its devices, in the order in which QEMU makes them: migration, keyboard, mouse, then
- * one QXL device per player. Main loop only.
+ * Machine: one SpiceServer with its devices, in the order in which QEMU makes them: migration, keyboard, mouse, sound,
+ * then one QXL device per player. Main loop only.
  */
 #pragma once
 
 #include "tools/caravan-host/player.h"
+#include "tools/caravan-host/sound.h"
 
 #include <spice.h>
 
@@ -16,6 +17,8 @@ typedef struct MachineOptions {
     int jpeg, zlib_glz; /* spice_wan_compression_t; 0: leave the default */
     int streaming;      /* SPICE_STREAM_VIDEO_* */
     bool seamless;
+    int audio_rate; /* Hz; 0: no sound */
+    bool playback_compression;
     int listen_fd; /* -1: a private machine that nobody can connect to */
 } MachineOptions;
 
@@ -35,6 +38,7 @@ struct Machine {
     SpiceMigrateInstance migration;
     SpiceKbdInstance keyboard;
     SpiceMouseInstance mouse;
+    Sound *sound; /* NULL: none */
 };
 
 /* Callbacks from the library, in the main loop's thread (perhaps from inside a call). */

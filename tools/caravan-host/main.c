@@ -20,11 +20,12 @@
 Host host;
 
 static struct {
-    char *recording, *start, *ticket, *name, *compression, *jpeg, *zlib_glz, *streaming, *seamless;
-    int port, displays;
+    char *recording, *start, *ticket, *name, *compression, *jpeg, *zlib_glz, *streaming, *seamless,
+        *playback_compression;
+    int port, displays, audio_rate;
     double pace;
-    gboolean incoming;
-} arguments = {.displays = 1};
+    gboolean incoming, audio;
+} arguments = {.displays = 1, .audio_rate = 48000};
 
 static const GOptionEntry entries[] = {
     {"recording", 0, 0, G_OPTION_ARG_FILENAME, &arguments.recording, "play this recording (.rec or .rec.zst)", "FILE"},
@@ -39,6 +40,10 @@ static const GOptionEntry entries[] = {
     {"zlib-glz", 0, 0, G_OPTION_ARG_STRING, &arguments.zlib_glz, "auto always never", "WHEN"},
     {"streaming", 0, 0, G_OPTION_ARG_STRING, &arguments.streaming, "off all filter (default off)", "WHAT"},
     {"seamless", 0, 0, G_OPTION_ARG_STRING, &arguments.seamless, "on off (default on)", "SWITCH"},
+    {"audio", 0, 0, G_OPTION_ARG_NONE, &arguments.audio, "playback and record devices", NULL},
+    {"audio-rate", 0, 0, G_OPTION_ARG_INT, &arguments.audio_rate, "of both (default 48000)", "HZ"},
+    {"playback-compression", 0, 0, G_OPTION_ARG_STRING, &arguments.playback_compression, "on off (default on)",
+     "SWITCH"},
     {"name", 0, 0, G_OPTION_ARG_STRING, &arguments.name, "name of the machine", "NAME"},
     {0},
 };
@@ -310,6 +315,8 @@ static void parse_arguments(int *argc, char ***argv)
         fail("%s", error->message);
     if (arguments.recording == NULL || arguments.displays < 1 || arguments.displays > 16)
         fail("--recording FILE is needed, --displays is 1 to 16");
+    if (arguments.audio_rate < 1 || arguments.audio_rate > 384000)
+        fail("--audio-rate is 1 to 384000");
     static const char *const when = "auto always never";
     int streaming = choice("streaming", arguments.streaming, "off all filter");
     host.options = (MachineOptions){
@@ -320,6 +327,8 @@ static void parse_arguments(int *argc, char ***argv)
         .zlib_glz = choice("zlib-glz", arguments.zlib_glz, when),
         .streaming = streaming != 0 ? streaming : SPICE_STREAM_VIDEO_OFF,
         .seamless = choice("seamless", arguments.seamless, "on off") != 2,
+        .audio_rate = arguments.audio ? arguments.audio_rate : 0,
+        .playback_compression = choice("playback-compression", arguments.playback_compression, "on off") != 2,
         .listen_fd = -1,
     };
     host.port = arguments.port;

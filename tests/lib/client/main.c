@@ -2,8 +2,9 @@
 /*
  * gtk-client: a headless SPICE client for tests, the client library without a window.
  *
- *     gtk-client --host HOST --port PORT [--password P] [--cache-size BYTES] [--glz-window-size BYTES] [--audio]
- * [--usb] gtk-client --uri spice://HOST:PORT
+ *     gtk-client --host HOST --port PORT [--password P] [--cache-size BYTES] [--glz-window-size BYTES]
+ *                [--audio [--audio-file FILE]] [--usb]
+ *     gtk-client --uri spice://HOST:PORT
  *
  * Commands on stdin, a line each; answers and events on stdout, a JSON object a line:
  *
@@ -12,6 +13,8 @@
  *     state               connected channels, migration state
  *     key CODE            press and release a PC/AT scan code
  *     motion DX DY        relative motion of the mouse
+ *     playback            bytes and SHA-256 of what was played
+ *     record FILE         records the samples of a file
  *     quit
  *
  * Answers carry "answer", events "event". Exit code: 0 after quit or end of input, 1 if the main channel fails or ends,
@@ -19,6 +22,7 @@
  */
 #include "tests/lib/client/picture.h"
 #include "tests/lib/client/say.h"
+#include "tests/lib/client/sound.h"
 
 #include <spice-client.h>
 #include <spice/enums.h>
@@ -143,6 +147,7 @@ static void on_channel_new(SpiceSession *session, SpiceChannel *channel, Client 
     channel_key(channel, &type, &id);
     say("event", "channel-new", "type", 'i', type, "id", 'i', id, NULL);
     g_signal_connect(channel, "channel-event", G_CALLBACK(on_channel_event), c);
+    sound_add_channel(channel);
     if (type == SPICE_CHANNEL_DISPLAY) {
         g_signal_connect(channel, "display-primary-create", G_CALLBACK(on_primary_create), c);
         g_signal_connect(channel, "display-primary-destroy", G_CALLBACK(on_primary_destroy), c);
@@ -241,6 +246,10 @@ static void run_command(Client *c, char *line)
         if (c->inputs)
             spice_inputs_channel_motion(c->inputs, atoi(w[1]), atoi(w[2]), 0);
         say("answer", "motion", "ok", 'b', c->inputs != NULL, NULL);
+    } else if (!strcmp(w[0], "playback")) {
+        sound_answer_playback();
+    } else if (!strcmp(w[0], "record") && n == 2) {
+        sound_record(w[1]);
     } else if (!strcmp(w[0], "quit")) {
         c->quitting = TRUE;
         g_main_loop_quit(c->loop);
@@ -266,7 +275,7 @@ static gboolean on_stdin(GIOChannel *io, GIOCondition condition, gpointer data)
 
 static gboolean parse_options(Client *c, int argc, char **argv)
 {
-    g_autofree char *uri = NULL, *host = NULL, *port = NULL, *password = NULL;
+    g_autofree char *uri = NULL, *host = NULL, *port = NULL, *password = NULL, *audio_file = NULL;
     int cache_size = 0, window = 0;
     GOptionEntry entries[] = {
         {"uri", 0, 0, G_OPTION_ARG_STRING, &uri, "spice://HOST:PORT", NULL},
@@ -276,6 +285,7 @@ static gboolean parse_options(Client *c, int argc, char **argv)
         {"cache-size", 0, 0, G_OPTION_ARG_INT, &cache_size, "image cache, bytes (4 a pixel)", NULL},
         {"glz-window-size", 0, 0, G_OPTION_ARG_INT, &window, "GLZ window, bytes", NULL},
         {"audio", 0, 0, G_OPTION_ARG_NONE, &c->audio, "connect playback and record", NULL},
+        {"audio-file", 0, 0, G_OPTION_ARG_FILENAME, &audio_file, "write what is played there", NULL},
         {"usb", 0, 0, G_OPTION_ARG_NONE, &c->usb, "connect usbredir", NULL},
         {NULL, 0, 0, 0, NULL, NULL, NULL},
     };
@@ -287,6 +297,7 @@ static gboolean parse_options(Client *c, int argc, char **argv)
         g_printerr("gtk-client: %s\n", error ? error->message : "give --uri, or --host and --port");
         return FALSE;
     }
+    sound_init(audio_file);
     g_object_set(c->session, "enable-audio", c->audio, "enable-usbredir", c->usb, "enable-smartcard", FALSE, NULL);
     if (uri)
         g_object_set(c->session, "uri", uri, NULL);
