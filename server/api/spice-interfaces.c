@@ -4,6 +4,7 @@
 
 #include "server/channels/inputs-channel.h"
 #include "server/channels/main-channel.h"
+#include "server/channels/vmc-channel.h"
 #include "server/core/server.h"
 #include "server/display/qxl.h"
 
@@ -84,8 +85,23 @@ static int add_qxl(SpiceServer *s, QXLInstance *qxl)
 /* Devices that are accepted and then do nothing. */
 static bool is_placeholder(const char *type)
 {
-    return strcmp(type, SPICE_INTERFACE_PLAYBACK) == 0 || strcmp(type, SPICE_INTERFACE_RECORD) == 0 ||
-           strcmp(type, SPICE_INTERFACE_CHAR_DEVICE) == 0;
+    return strcmp(type, SPICE_INTERFACE_PLAYBACK) == 0 || strcmp(type, SPICE_INTERFACE_RECORD) == 0;
+}
+
+static int add_char_device(SpiceServer *s, SpiceCharDeviceInstance *device)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!version_fits(device->base.sif, SPICE_INTERFACE_CHAR_DEVICE_MAJOR, SPICE_INTERFACE_CHAR_DEVICE_MINOR))
+        return -1;
+    if (vmc_channel_serves(device)) {
+        if (vmc_channel_add(s, device, &error))
+            return 0;
+        g_warning("the %s device is refused: %s", device->subtype, error->message);
+        return -1;
+    }
+    g_warning("character devices of type '%s' are not implemented yet", device->subtype);
+    return 0; /* hosts go on without the device */
 }
 
 int spice_server_add_interface(SpiceServer *s, SpiceBaseInstance *sin)
@@ -106,8 +122,20 @@ int spice_server_add_interface(SpiceServer *s, SpiceBaseInstance *sin)
         return add_migration(s, (SpiceMigrateInstance *)sin);
     if (strcmp(type, SPICE_INTERFACE_QXL) == 0)
         return add_qxl(s, (QXLInstance *)sin);
+    if (strcmp(type, SPICE_INTERFACE_CHAR_DEVICE) == 0)
+        return add_char_device(s, (SpiceCharDeviceInstance *)sin);
     g_warning("interfaces of type '%s' are not implemented yet", type);
     return 0; /* hosts go on without the device */
+}
+
+static int remove_char_device(SpiceCharDeviceInstance *device)
+{
+    if (device->st && vmc_channel_serves(device)) {
+        vmc_channel_remove(device);
+        return 0;
+    }
+    g_warning("the %s device is not added, it cannot be removed", device->subtype);
+    return -1;
 }
 
 int spice_server_remove_interface(SpiceBaseInstance *sin)
@@ -137,6 +165,8 @@ int spice_server_remove_interface(SpiceBaseInstance *sin)
     }
     if (is_placeholder(sin->sif->type))
         return 0;
+    if (strcmp(sin->sif->type, SPICE_INTERFACE_CHAR_DEVICE) == 0)
+        return remove_char_device((SpiceCharDeviceInstance *)sin);
     g_warning("an interface of type '%s' cannot be removed", sin->sif->type);
     return -1;
 }

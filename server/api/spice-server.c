@@ -330,6 +330,7 @@ void spice_server_vm_start(SpiceServer *s)
     s->vm_running = true;
     for (GList *l = s->qxls; l; l = l->next)
         worker_post(((QXLInstance *)l->data)->st->worker, do_start, NULL);
+    server_run_char_devices(s, true);
 }
 
 void spice_server_vm_stop(SpiceServer *s)
@@ -337,4 +338,5 @@ void spice_server_vm_stop(SpiceServer *s)
     s->vm_running = false;
     for (GList *l = s->qxls; l; l = l->next)
         worker_call(((QXLInstance *)l->data)->st->worker, do_stop, NULL);
+    server_run_char_devices(s, false);
 }

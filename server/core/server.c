@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/core/server.h"
 
+#include "server/channels/char-device.h"
 #include "server/channels/inputs-channel.h"
 #include "server/channels/main-channel.h"
+#include "server/channels/vmc-channel.h"
 #include "server/core/caravan.h"
 #include "server/core/link.h"
 #include "server/core/listener.h"
@@ -113,6 +115,7 @@ void server_destroy(RedsState *server)
         server_disconnect_all(server);
         task_queue_run(server->tasks); /* what workers still had to tell, while all that it concerns exists */
         g_warn_if_fail(!server->qxls);
+        vmc_channel_free_all(server);
         task_queue_run(server->tasks); /* what the connections left behind concerns channels and caravan */
         if (server->inputs)
             inputs_channel_free(server->inputs);
@@ -206,6 +209,33 @@ unsigned server_count_channels(RedsState *server, uint8_t type)
     for (GList *l = server->channels; l; l = l->next)
         n += ((Channel *)l->data)->type == type;
     return n;
+}
+
+void server_add_char_device(RedsState *server, struct SpiceCharDeviceState *device)
+{
+    server->char_devices = g_list_prepend(server->char_devices, device);
+    if (server->vm_running)
+        char_device_start(device);
+}
+
+void server_remove_char_device(RedsState *server, struct SpiceCharDeviceState *device)
+{
+    server->char_devices = g_list_remove(server->char_devices, device);
+}
+
+void server_run_char_devices(RedsState *server, bool running)
+{
+    GList *devices = g_list_copy(server->char_devices);
+
+    for (GList *l = devices; l; l = l->next) {
+        if (!g_list_find(server->char_devices, l->data))
+            continue; /* the host removed it meanwhile */
+        if (running)
+            char_device_start(l->data);
+        else
+            char_device_stop(l->data);
+    }
+    g_list_free(devices);
 }
 
 uint32_t server_mm_time(void)

@@ -11,6 +11,7 @@
 struct MainChannel;
 struct InputsChannel;
 struct Caravan;
+struct SpiceCharDeviceState;
 
 #define SERVER_MM_LATENCY_MS 400
 
@@ -58,6 +59,7 @@ typedef struct RedsState {
     SpiceMouseInstance *mouse;
     SpiceTabletInstance *tablet;
     SpiceMigrateInstance *migrate_interface;
+    GList *char_devices; /* CharDevice, newest first */
     bool vm_running;
 } RedsState;
 
@@ -78,6 +80,11 @@ Channel *server_find_channel(RedsState *server, uint8_t type, uint8_t id);
 Client *server_find_client(RedsState *server, uint32_t connection_id);
 unsigned server_count_channels(RedsState *server, uint8_t type);
 void server_disconnect_all(RedsState *server);
+
+/* Character devices run while the machine does. Adding starts the device if it runs: it is written and read at once. */
+void server_add_char_device(RedsState *server, struct SpiceCharDeviceState *device);
+void server_remove_char_device(RedsState *server, struct SpiceCharDeviceState *device);
+void server_run_char_devices(RedsState *server, bool running);
 
 /* Monotonic milliseconds, the multimedia clock of the protocol. */
 uint32_t server_mm_time(void);

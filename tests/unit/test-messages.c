@@ -3,6 +3,7 @@
 #include "common/wire/msg-common.h"
 #include "common/wire/msg-inputs.h"
 #include "common/wire/msg-main.h"
+#include "common/wire/msg-vmc.h"
 #include "tests/unit/wire-check.h"
 
 #include <spice/enums.h>

@@ -194,6 +194,8 @@ Machine *machine_new(const MachineOptions *options, const MachineEvents *events,
         return NULL;
     }
     add_interfaces(machine);
+    if (options->port_device != NULL && options->listen_fd >= 0)
+        machine->port = port_new(machine->server, options->port_device);
     return machine;
 }
 
@@ -202,6 +204,7 @@ void machine_free(Machine *machine)
     if (machine == NULL)
         return;
     machine_set_running(machine, false);
+    port_remove(machine->port);
     spice_server_destroy(machine->server);
     for (int i = 0; i < machine->n_devices; i++)
         g_free(machine->devices[i].boot_memory);

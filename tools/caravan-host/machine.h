@@ -6,6 +6,7 @@
 #pragma once
 
 #include "tools/caravan-host/player.h"
+#include "tools/caravan-host/port.h"
 
 #include <spice.h>
 
@@ -16,7 +17,8 @@ typedef struct MachineOptions {
     int jpeg, zlib_glz; /* spice_wan_compression_t; 0: leave the default */
     int streaming;      /* SPICE_STREAM_VIDEO_* */
     bool seamless;
-    int listen_fd; /* -1: a private machine that nobody can connect to */
+    const char *port_device; /* name of a port that clients can connect to, NULL: none */
+    int listen_fd;           /* -1: a private machine that nobody can connect to */
 } MachineOptions;
 
 typedef struct Machine Machine;
@@ -35,6 +37,7 @@ struct Machine {
     SpiceMigrateInstance migration;
     SpiceKbdInstance keyboard;
     SpiceMouseInstance mouse;
+    Port *port; /* NULL: none */
 };
 
 /* Callbacks from the library, in the main loop's thread (perhaps from inside a call). */

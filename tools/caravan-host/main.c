@@ -20,7 +20,7 @@
 Host host;
 
 static struct {
-    char *recording, *start, *ticket, *name, *compression, *jpeg, *zlib_glz, *streaming, *seamless;
+    char *recording, *start, *ticket, *name, *compression, *jpeg, *zlib_glz, *streaming, *seamless, *port_device;
     int port, displays;
     double pace;
     gboolean incoming;
@@ -39,6 +39,7 @@ static const GOptionEntry entries[] = {
     {"zlib-glz", 0, 0, G_OPTION_ARG_STRING, &arguments.zlib_glz, "auto always never", "WHEN"},
     {"streaming", 0, 0, G_OPTION_ARG_STRING, &arguments.streaming, "off all filter (default off)", "WHAT"},
     {"seamless", 0, 0, G_OPTION_ARG_STRING, &arguments.seamless, "on off (default on)", "SWITCH"},
+    {"port-device", 0, 0, G_OPTION_ARG_STRING, &arguments.port_device, "a port that clients can connect to", "NAME"},
     {"name", 0, 0, G_OPTION_ARG_STRING, &arguments.name, "name of the machine", "NAME"},
     {0},
 };
@@ -320,6 +321,7 @@ static void parse_arguments(int *argc, char ***argv)
         .zlib_glz = choice("zlib-glz", arguments.zlib_glz, when),
         .streaming = streaming != 0 ? streaming : SPICE_STREAM_VIDEO_OFF,
         .seamless = choice("seamless", arguments.seamless, "on off") != 2,
+        .port_device = arguments.port_device,
         .listen_fd = -1,
     };
     host.port = arguments.port;
