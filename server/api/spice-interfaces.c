@@ -2,6 +2,8 @@
 /* Interfaces that a host adds to a server. */
 #include "server/api/api.h"
 
+#include "server/channels/agent.h"
+#include "server/channels/char-device.h"
 #include "server/channels/inputs-channel.h"
 #include "server/channels/main-channel.h"
 #include "server/channels/vmc-channel.h"
@@ -94,6 +96,11 @@ static int add_char_device(SpiceServer *s, SpiceCharDeviceInstance *device)
 
     if (!version_fits(device->base.sif, SPICE_INTERFACE_CHAR_DEVICE_MAJOR, SPICE_INTERFACE_CHAR_DEVICE_MINOR))
         return -1;
+    if (g_strcmp0(device->subtype, "vdagent") == 0) {
+        if (!agent_attach(s->agent, device))
+            g_warning("there is an agent already");
+        return 0; /* hosts are not told */
+    }
     if (vmc_channel_serves(device)) {
         if (vmc_channel_add(s, device, &error))
             return 0;
@@ -134,6 +141,8 @@ static int remove_char_device(SpiceCharDeviceInstance *device)
         vmc_channel_remove(device);
         return 0;
     }
+    if (device->st && g_strcmp0(device->subtype, "vdagent") == 0)
+        return agent_detach(char_device_owner(device->st), device) ? 0 : -1;
     g_warning("the %s device is not added, it cannot be removed", device->subtype);
     return -1;
 }

@@ -317,6 +317,13 @@ static void send_to_all(CharDevice *device, GBytes *message)
     g_list_free(clients);
 }
 
+void char_device_deliver(CharDevice *device, GBytes *message)
+{
+    device_ref(device);
+    send_to_all(device, message);
+    device_unref(device);
+}
+
 /* Somebody could be sent a message now; without clients the device is emptied. */
 static bool has_reader(const CharDevice *device)
 {
@@ -610,7 +617,10 @@ bool char_device_load(CharDevice *device, CharClient *client, const CharDeviceSt
             buffer->costs_self = true;
         }
         device->queued += buffer->size;
-        g_queue_push_head(&device->queue, buffer); /* before what came up here while the data were awaited */
+        if (device->current)
+            g_queue_push_head(&device->queue, buffer); /* before what came up here while the data were awaited */
+        else
+            device->current = buffer; /* it begins anywhere: it has to be completed, even when the client leaves */
     } else if (price) {
         client->consumed += price;
     }

@@ -79,6 +79,9 @@ void char_device_write_server(CharDevice *device, const void *data, size_t size,
 uint32_t char_device_self_tokens(const CharDevice *device);
 size_t char_device_queued_bytes(const CharDevice *device);
 
+/* Sends a message to all clients as if it had just been read. */
+void char_device_deliver(CharDevice *device, GBytes *message);
+
 /* Source of a migration: from now on nothing is read or written; until the client is removed. */
 void char_device_freeze(CharDevice *device);
 /* Hands over what the client's data are to say. The queued bytes move: they will not be written here. */

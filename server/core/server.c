@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/core/server.h"
 
+#include "server/channels/agent.h"
 #include "server/channels/char-device.h"
 #include "server/channels/inputs-channel.h"
 #include "server/channels/main-channel.h"
@@ -94,9 +95,10 @@ bool server_init(RedsState *server, SpiceCoreInterface *core, GError **error)
         return false;
     }
     server->config.allow_multiple_clients = g_getenv("SPICE_DEBUG_ALLOW_MC") != NULL;
+    server->vm_running = true;
+    server->agent = agent_new(server);
     server->main = main_channel_new(server);
     server->inputs = inputs_channel_new(server);
-    server->vm_running = true;
     return true;
 }
 
@@ -121,6 +123,9 @@ void server_destroy(RedsState *server)
             inputs_channel_free(server->inputs);
         if (server->main)
             main_channel_free(server->main);
+        server->main = NULL;
+        if (server->agent)
+            agent_free(server->agent);
         caravan_free(server->caravan);
         loop_watch_free(server->task_watch);
         task_queue_free(server->tasks);

@@ -11,6 +11,7 @@
 struct MainChannel;
 struct InputsChannel;
 struct Caravan;
+struct Agent;
 struct SpiceCharDeviceState;
 
 #define SERVER_MM_LATENCY_MS 400
@@ -53,6 +54,7 @@ typedef struct RedsState {
     struct MainChannel *main;
     struct InputsChannel *inputs;
     struct Caravan *caravan;
+    struct Agent *agent;
 
     GList *qxls; /* QXLInstance, newest first */
     SpiceKbdInstance *keyboard;

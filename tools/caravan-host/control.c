@@ -16,6 +16,7 @@
  *   port-send NAME HEX the guest writes to the port
  *   port-room NAME N   the guest's port takes N more bytes and then is full; -1: it never is (as at the start)
  *   port-rest NAME     takes out what the guest wrote and the library has not read: moves with the guest
+ *   agent 1|0          the guest agent appears (as the port "vdagent") or goes away
  *   clients            how many are connected
  *   quit
  *
@@ -266,9 +267,11 @@ static void migrate_end_command(char **words)
 
 static Port *find_port(const char *command, const char *name)
 {
-    Port *port = host.machine->port;
-    if (port != NULL && name != NULL && strcmp(port_name(port), name) == 0)
-        return port;
+    Port *ports[] = {host.machine->port, host.machine->agent};
+    for (size_t i = 0; i < G_N_ELEMENTS(ports); i++) {
+        if (ports[i] != NULL && name != NULL && strcmp(port_name(ports[i]), name) == 0)
+            return ports[i];
+    }
     answer_error(command, "no such port");
     return NULL;
 }
@@ -303,6 +306,16 @@ static void port_rest_command(char **words)
     answer_bool(answer, "ok", true);
     answer_string(answer, "hex", hex);
     answer_send(answer);
+}
+
+static void agent_command(char **words)
+{
+    bool yes = words[0] != NULL && strcmp(words[0], "1") == 0;
+    if (yes && host.machine->agent == NULL)
+        host.machine->agent = port_new(host.machine->server, "vdagent", "vdagent");
+    else if (!yes)
+        g_clear_pointer(&host.machine->agent, port_remove);
+    answer_ok("agent");
 }
 
 static void clients_command(char **words)
@@ -343,6 +356,7 @@ static const ControlCommand commands[] = {
     {"port-send", port_send_command, true},
     {"port-room", port_room_command, true},
     {"port-rest", port_rest_command, true},
+    {"agent", agent_command, true},
     {"clients", clients_command, true},
     {"quit", quit_command, false},
 };

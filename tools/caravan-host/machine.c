@@ -195,7 +195,7 @@ Machine *machine_new(const MachineOptions *options, const MachineEvents *events,
     }
     add_interfaces(machine);
     if (options->port_device != NULL && options->listen_fd >= 0)
-        machine->port = port_new(machine->server, options->port_device);
+        machine->port = port_new(machine->server, "port", options->port_device);
     return machine;
 }
 
@@ -205,6 +205,7 @@ void machine_free(Machine *machine)
         return;
     machine_set_running(machine, false);
     port_remove(machine->port);
+    port_remove(machine->agent);
     spice_server_destroy(machine->server);
     for (int i = 0; i < machine->n_devices; i++)
         g_free(machine->devices[i].boot_memory);

@@ -37,7 +37,7 @@ struct Machine {
     SpiceMigrateInstance migration;
     SpiceKbdInstance keyboard;
     SpiceMouseInstance mouse;
-    Port *port; /* NULL: none */
+    Port *port, *agent; /* NULL: none */
 };
 
 /* Callbacks from the library, in the main loop's thread (perhaps from inside a call). */

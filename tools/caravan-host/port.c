@@ -68,17 +68,18 @@ static const SpiceCharDeviceInterface port_interface = {
     .flags = SPICE_CHAR_DEVICE_NOTIFY_WRITABLE,
 };
 
-Port *port_new(SpiceServer *server, const char *name)
+Port *port_new(SpiceServer *server, const char *subtype, const char *name)
 {
     Port *port = g_new0(Port, 1);
     port->name = g_strdup(name);
     port->sin.base.sif = &port_interface.base;
-    port->sin.subtype = "port";
+    port->sin.subtype = subtype;
     port->sin.portname = port->name;
     port->input = g_byte_array_new();
     port->room = -1;
     spice_server_add_interface(server, &port->sin.base);
-    spice_server_port_event(&port->sin, SPICE_PORT_EVENT_OPENED);
+    if (strcmp(subtype, "port") == 0)
+        spice_server_port_event(&port->sin, SPICE_PORT_EVENT_OPENED);
     return port;
 }
 

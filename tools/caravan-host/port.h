@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Port: a character device of subtype "port", with the test driver as its guest. What the guest gets is printed as
- * events. Main loop only.
+ * Port: a character device of subtype "port", or the guest agent's ("vdagent"), with the test driver as its guest. What
+ * the guest gets is printed as events. Main loop only.
  */
 #pragma once
 
@@ -11,8 +11,8 @@
 
 typedef struct Port Port;
 
-/* Adds it to the server, opened by the guest. */
-Port *port_new(SpiceServer *server, const char *name);
+/* Adds it to the server; a port is opened by the guest. */
+Port *port_new(SpiceServer *server, const char *subtype, const char *name);
 void port_remove(Port *port); /* NULL is allowed */
 const char *port_name(const Port *port);
 
