@@ -92,6 +92,7 @@ static void deliver(void *owner, void *peer, GBytes *piece)
     item->agent = owner;
     item->agent->unsent++;
     item->piece = g_bytes_ref(piece);
+    item->item.bytes = g_bytes_get_size(piece);
     channel_client_push(peer, &item->item);
 }
 

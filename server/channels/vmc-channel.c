@@ -149,7 +149,7 @@ static void vmc_deliver(void *owner, void *peer, GBytes *message)
         data->type = SPICE_MSG_SPICEVMC_DATA;
         wire_write_bytes(&data->body, bytes, size);
     }
-    data->size = data->body.size;
+    data->size = data->item.bytes = data->body.size;
     vmc->queued += data->size;
     channel_client_push(cc, &data->item);
 }

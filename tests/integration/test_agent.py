@@ -9,12 +9,13 @@ import os, socket, struct, sys, tempfile, time, traceback
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(TOP, "tests", "lib"), os.path.dirname(os.path.abspath(__file__))]
 from host import Host  # noqa: E402
+from rawclient import encrypt  # noqa: E402
 from test_port import ENV, OURS, PROGRAM, write_recording  # noqa: E402
 
 MIGRATE, MIGRATE_DATA, PING, INIT, AGENT_CONNECTED_TOKENS, AGENT_DISCONNECTED, AGENT_DATA, AGENT_TOKEN = (
     1, 2, 4, 103, 115, 108, 109, 110)
 BEGIN_SEAMLESS, SEAMLESS_ACK = 116, 117
-C_FLUSH_MARK, C_MIGRATE_DATA, C_PONG = 2, 5, 3
+C_FLUSH_MARK, C_MIGRATE_DATA = 4, 5
 C_START, C_AGENT_DATA, C_TOKEN, C_CONNECTED_SEAMLESS, C_DO_SEAMLESS = 106, 107, 108, 111, 110
 
 
@@ -37,8 +38,8 @@ class Main:
         link = struct.pack("<IBBIII", session, 1, 0, 1, 1, 18) + caps
         self.s.sendall(struct.pack("<4sIII", b"REDQ", 2, 2, len(link)) + link)
         _, _, _, size = struct.unpack("<4sIII", self._receive(16))
-        self._receive(size)
-        self.s.sendall(struct.pack("<I", 1) + bytes(128))
+        key = self._receive(size)[4:166]
+        self.s.sendall(struct.pack("<I", 1) + encrypt(key, b"\0"))
         assert struct.unpack("<I", self._receive(4))[0] == 0
         self.pending = []
 
@@ -101,7 +102,8 @@ class Guest:
         self.host.command("agent %d" % yes)
 
     def put(self, data):
-        self.host.command("port-send vdagent " + data.hex())
+        if data:
+            self.host.command("port-send vdagent " + data.hex())
 
     def room(self, n):
         self.host.command("port-room vdagent %d" % n)
@@ -241,7 +243,7 @@ def test_big_messages(directory):
 
 def test_bad_agent(directory):
     """an agent that violates the protocol is detached"""
-    for bad in (chunk(b"short"), chunk(message(1, b"")[:4] + bytes(20)), chunk(b"x", port=3),
+    for bad in (chunk(b"short"), chunk(struct.pack("<IIQI", 2, 4, 0, 0)), chunk(b"x", port=3),
                 chunk(message(4, b"abc") + b"d")):
         with Session(directory) as s:
             s.guest.put(bad)
@@ -275,6 +277,7 @@ def test_reconnect(directory):
         s.main.send(C_TOKEN, struct.pack("<I", 3))
         s.main.send(C_START, struct.pack("<I", 3))
         s.main.send(C_AGENT_DATA, message(4, b"nobody"))
+        s.main.quiet()
         s.guest.attach()
         s.main.wait(AGENT_CONNECTED_TOKENS)
         s.main.send(C_START, struct.pack("<I", 1))
