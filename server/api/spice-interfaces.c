@@ -90,13 +90,18 @@ static bool is_placeholder(const char *type)
     return strcmp(type, SPICE_INTERFACE_PLAYBACK) == 0 || strcmp(type, SPICE_INTERFACE_RECORD) == 0;
 }
 
+static bool is_agent(const SpiceCharDeviceInstance *device)
+{
+    return g_strcmp0(device->subtype, "vdagent") == 0;
+}
+
 static int add_char_device(SpiceServer *s, SpiceCharDeviceInstance *device)
 {
     g_autoptr(GError) error = NULL;
 
     if (!version_fits(device->base.sif, SPICE_INTERFACE_CHAR_DEVICE_MAJOR, SPICE_INTERFACE_CHAR_DEVICE_MINOR))
         return -1;
-    if (g_strcmp0(device->subtype, "vdagent") == 0) {
+    if (is_agent(device)) {
         if (!agent_attach(s->agent, device))
             g_warning("there is an agent already");
         return 0; /* hosts are not told */
@@ -137,11 +142,13 @@ int spice_server_add_interface(SpiceServer *s, SpiceBaseInstance *sin)
 
 static int remove_char_device(SpiceCharDeviceInstance *device)
 {
+    if (!is_agent(device) && !vmc_channel_serves(device))
+        return 0; /* nothing was added */
     if (device->st && vmc_channel_serves(device)) {
         vmc_channel_remove(device);
         return 0;
     }
-    if (device->st && g_strcmp0(device->subtype, "vdagent") == 0)
+    if (device->st && is_agent(device))
         return agent_detach(char_device_owner(device->st), device) ? 0 : -1;
     g_warning("the %s device is not added, it cannot be removed", device->subtype);
     return -1;

@@ -10,7 +10,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(TOP, "tests", "lib"), os.path.dirname(os.path.abspath(__file__))]
 from host import Host  # noqa: E402
 from rawclient import encrypt  # noqa: E402
-from test_port import ENV, OURS, PROGRAM, write_recording  # noqa: E402
+from test_port import OURS, OURS_ENV, PROGRAM, write_recording  # noqa: E402
 
 MIGRATE, MIGRATE_DATA, PING, INIT, AGENT_CONNECTED_TOKENS, AGENT_DISCONNECTED, AGENT_DATA, AGENT_TOKEN = (
     1, 2, 4, 103, 115, 108, 109, 110)
@@ -145,7 +145,7 @@ class Session:
         self.guest.expect(chunk(message(6, bytes(8))))
 
     def start(self, **options):
-        host = Host(lib=OURS, recording=self.recording, program=PROGRAM, env=ENV, log=os.environ.get("HOST_LOG"), **options)
+        host = Host(lib=OURS, recording=self.recording, program=PROGRAM, env=OURS_ENV, log=os.environ.get("HOST_LOG"), **options)
         self.hosts.append(host)
         return host
 

@@ -16,7 +16,8 @@ from test_host import Recording  # noqa: E402
 BUILD = os.path.join(TOP, os.environ.get("CARAVAN_BUILD", "build"))
 OURS = os.path.join(BUILD, "lib")
 PROGRAM = os.path.join(BUILD, "bin", "caravan-host")
-ENV = {"ASAN_OPTIONS": "detect_leaks=0"}
+LEAKS = {"ASAN_OPTIONS": "detect_leaks=0"}  # the stock library's, and the client library's
+OURS_ENV = {"LSAN_OPTIONS": "suppressions=%s/tests/lsan.supp:print_suppressions=0" % TOP}
 NAME = "org.caravan.test.0"
 MIGRATIONS = 5
 
@@ -68,7 +69,7 @@ class Journey:
         self.to_guest, self.to_client = Stream(b"C", 3000), Stream(b"G", 3000)
         self.recording, self.options = recording, options
         self.host = self.start(lib)
-        self.client = Client(self.host.port, env=ENV, log=os.environ.get("CLIENT_LOG"))
+        self.client = Client(self.host.port, env=LEAKS, log=os.environ.get("CLIENT_LOG"))
         try:
             self.client.wait_event("port", port=NAME, opened=True, timeout=20)
         except BaseException:
@@ -76,7 +77,7 @@ class Journey:
             raise
 
     def start(self, lib, **options):
-        host = Host(lib=lib, recording=self.recording, port_device=NAME, program=PROGRAM, env=ENV,
+        host = Host(lib=lib, recording=self.recording, port_device=NAME, program=PROGRAM, env=LEAKS if lib == "stock" else OURS_ENV,
                     log=os.environ.get("HOST_LOG"), **dict(self.options, **options))
         if not options.get("incoming"):
             host.play_to(2)
