@@ -388,12 +388,15 @@ bool agent_client_sends(Agent *agent, MainClient *mc, const uint8_t *data, size_
         return false;
     }
     verdict = agent_filter_piece(&agent->to_agent, data, size);
+    if (!counted) { /* the client does not know yet that the agent has gone, or never knew one: no harm is done */
+        if (verdict == AGENT_BROKEN)
+            agent->to_agent.remaining = 0;
+        return true;
+    }
     if (verdict == AGENT_BROKEN) {
         g_set_error(error, WIRE_ERROR, WIRE_ERROR_VALUE, "AGENT_DATA that is no message of the agent");
         return false;
     }
-    if (!counted)
-        return true; /* it does not know yet that the agent has gone */
     if (verdict == AGENT_FORWARD) {
         forward(agent, mc, data, size);
         return true;
