@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Character devices: hosts load and run, the devices are not there yet. */
+/* Character devices. */
 #include "server/api/api.h"
+
+#include "server/channels/char-device.h"
+#include "server/channels/vmc-channel.h"
 
 const char **spice_server_char_device_recognized_subtypes(void)
 {
@@ -11,10 +14,14 @@ const char **spice_server_char_device_recognized_subtypes(void)
 
 void spice_server_char_device_wakeup(SpiceCharDeviceInstance *sin)
 {
-    API_NOT_IMPLEMENTED();
+    if (sin->st)
+        char_device_wakeup(sin->st);
+    else
+        g_warning("spice_server_char_device_wakeup: the %s device is not added", sin->subtype);
 }
 
 void spice_server_port_event(SpiceCharDeviceInstance *sin, uint8_t event)
 {
-    API_NOT_IMPLEMENTED();
+    if (!vmc_channel_port_event(sin, event))
+        g_warning("spice_server_port_event: the %s device is no port that is added", sin->subtype);
 }

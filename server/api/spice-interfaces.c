@@ -2,10 +2,13 @@
 /* Interfaces that a host adds to a server. */
 #include "server/api/api.h"
 
+#include "server/channels/agent.h"
+#include "server/channels/char-device.h"
 #include "server/channels/inputs-channel.h"
 #include "server/channels/main-channel.h"
 #include "server/channels/playback-channel.h"
 #include "server/channels/record-channel.h"
+#include "server/channels/vmc-channel.h"
 #include "server/core/server.h"
 #include "server/display/qxl.h"
 
@@ -105,10 +108,30 @@ static int add_record(SpiceServer *s, SpiceRecordInstance *record)
     return 0;
 }
 
-/* Devices that are accepted and then do nothing. */
-static bool is_placeholder(const char *type)
+static bool is_agent(const SpiceCharDeviceInstance *device)
 {
-    return strcmp(type, SPICE_INTERFACE_CHAR_DEVICE) == 0;
+    return g_strcmp0(device->subtype, "vdagent") == 0;
+}
+
+static int add_char_device(SpiceServer *s, SpiceCharDeviceInstance *device)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!version_fits(device->base.sif, SPICE_INTERFACE_CHAR_DEVICE_MAJOR, SPICE_INTERFACE_CHAR_DEVICE_MINOR))
+        return -1;
+    if (is_agent(device)) {
+        if (!agent_attach(s->agent, device))
+            g_warning("there is an agent already");
+        return 0; /* hosts are not told */
+    }
+    if (vmc_channel_serves(device)) {
+        if (vmc_channel_add(s, device, &error))
+            return 0;
+        g_warning("the %s device is refused: %s", device->subtype, error->message);
+        return -1;
+    }
+    g_warning("character devices of type '%s' are not implemented yet", device->subtype);
+    return 0; /* hosts go on without the device */
 }
 
 int spice_server_add_interface(SpiceServer *s, SpiceBaseInstance *sin)
@@ -133,6 +156,8 @@ int spice_server_add_interface(SpiceServer *s, SpiceBaseInstance *sin)
         return add_playback(s, (SpicePlaybackInstance *)sin);
     if (strcmp(type, SPICE_INTERFACE_RECORD) == 0)
         return add_record(s, (SpiceRecordInstance *)sin);
+    if (strcmp(type, SPICE_INTERFACE_CHAR_DEVICE) == 0)
+        return add_char_device(s, (SpiceCharDeviceInstance *)sin);
     g_warning("interfaces of type '%s' are not implemented yet", type);
     return 0; /* hosts go on without the device */
 }
@@ -175,6 +200,20 @@ static int remove_record(SpiceRecordInstance *record)
     return 0;
 }
 
+static int remove_char_device(SpiceCharDeviceInstance *device)
+{
+    if (!is_agent(device) && !vmc_channel_serves(device))
+        return 0; /* nothing was added */
+    if (device->st && vmc_channel_serves(device)) {
+        vmc_channel_remove(device);
+        return 0;
+    }
+    if (device->st && is_agent(device))
+        return agent_detach(char_device_owner(device->st), device) ? 0 : -1;
+    g_warning("the %s device is not added, it cannot be removed", device->subtype);
+    return -1;
+}
+
 int spice_server_remove_interface(SpiceBaseInstance *sin)
 {
     if (!sin) {
@@ -189,8 +228,8 @@ int spice_server_remove_interface(SpiceBaseInstance *sin)
         return remove_playback((SpicePlaybackInstance *)sin);
     if (strcmp(sin->sif->type, SPICE_INTERFACE_RECORD) == 0)
         return remove_record((SpiceRecordInstance *)sin);
-    if (is_placeholder(sin->sif->type))
-        return 0;
+    if (strcmp(sin->sif->type, SPICE_INTERFACE_CHAR_DEVICE) == 0)
+        return remove_char_device((SpiceCharDeviceInstance *)sin);
     g_warning("an interface of type '%s' cannot be removed", sin->sif->type);
     return -1;
 }

@@ -2,6 +2,8 @@
 /* Requests of a host to the worker of a QXL device. */
 #include "server/api/api.h"
 
+#include "server/channels/agent.h"
+
 #include "server/core/server.h"
 #include "server/display/cursor-channel.h"
 #include "server/display/display-channel.h"
@@ -504,8 +506,14 @@ void spice_qxl_set_device_info(QXLInstance *instance, const char *device_address
         g_warning("spice_qxl_set_device_info: ignored, the address or the number of monitors cannot be");
         return;
     }
-    if (is_attached(instance))
-        instance->st->max_monitors = MAX(device_display_id_count, 1u);
+    if (!is_attached(instance))
+        return;
+    instance->st->max_monitors = MAX(device_display_id_count, 1u);
+    g_free(instance->st->device_address);
+    instance->st->device_address = g_strdup(device_address);
+    instance->st->device_display_start = device_display_id_start;
+    instance->st->device_displays = device_display_id_count;
+    agent_update_device_info(instance->st->server->agent);
 }
 
 /* --- GL --- */

@@ -2,6 +2,7 @@
 /* Life and configuration of a server. */
 #include "server/api/api.h"
 
+#include "server/channels/agent.h"
 #include "server/channels/main-channel.h"
 #include "server/core/link.h"
 #include "server/core/server.h"
@@ -260,18 +261,24 @@ int spice_server_set_playback_compression(SpiceServer *s, int enable)
 int spice_server_set_agent_mouse(SpiceServer *s, int enable)
 {
     s->config.agent_mouse = enable != 0;
+    if (s->main)
+        main_channel_update_mouse(s->main);
     return 0;
 }
 
 int spice_server_set_agent_copypaste(SpiceServer *s, int enable)
 {
     s->config.agent_copypaste = enable != 0;
+    if (s->agent)
+        agent_update_settings(s->agent);
     return 0;
 }
 
 int spice_server_set_agent_file_xfer(SpiceServer *s, int enable)
 {
     s->config.agent_file_xfer = enable != 0;
+    if (s->agent)
+        agent_update_settings(s->agent);
     return 0;
 }
 
@@ -330,6 +337,7 @@ void spice_server_vm_start(SpiceServer *s)
     s->vm_running = true;
     for (GList *l = s->qxls; l; l = l->next)
         worker_post(((QXLInstance *)l->data)->st->worker, do_start, NULL);
+    server_run_char_devices(s, true);
 }
 
 void spice_server_vm_stop(SpiceServer *s)
@@ -337,4 +345,5 @@ void spice_server_vm_stop(SpiceServer *s)
     s->vm_running = false;
     for (GList *l = s->qxls; l; l = l->next)
         worker_call(((QXLInstance *)l->data)->st->worker, do_stop, NULL);
+    server_run_char_devices(s, false);
 }

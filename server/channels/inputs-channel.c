@@ -2,6 +2,7 @@
 #include "server/channels/inputs-channel.h"
 
 #include "common/wire/msg-inputs.h"
+#include "server/channels/agent.h"
 #include "server/channels/inputs-keys.h"
 #include "server/channels/main-channel.h"
 #include "server/core/channel-client.h"
@@ -149,7 +150,11 @@ static bool handle_position(InputsClient *client, WireReader *r, GError **error)
     if (!msgc_inputs_mouse_position_decode(r, &m, error))
         return false;
     count_motion(client);
-    if (tablet && !is_server_mode(server))
+    if (is_server_mode(server))
+        return true;
+    if (agent_has_mouse(server->agent))
+        agent_move_mouse(server->agent, m.x, m.y, buttons_for_agent(m.buttons_state, 0), m.display_id);
+    else if (tablet)
         tablet->position(server->tablet, (int)m.x, (int)m.y, buttons_for_host(m.buttons_state));
     return true;
 }
@@ -169,6 +174,8 @@ static bool handle_press(RedsState *server, WireReader *r, GError **error)
     if (is_server_mode(server)) {
         if (mouse)
             mouse->motion(server->mouse, 0, 0, wheel, buttons);
+    } else if (agent_has_mouse(server->agent)) {
+        agent_press_mouse(server->agent, buttons_for_agent(m.buttons_state, m.button));
     } else if (tablet) {
         tablet->wheel(server->tablet, wheel, buttons);
     }
@@ -188,6 +195,8 @@ static bool handle_release(RedsState *server, WireReader *r, GError **error)
     if (is_server_mode(server)) {
         if (mouse)
             mouse->buttons(server->mouse, buttons);
+    } else if (agent_has_mouse(server->agent)) {
+        agent_press_mouse(server->agent, buttons_for_agent(m.buttons_state, 0));
     } else if (tablet) {
         tablet->buttons(server->tablet, buttons);
     }

@@ -11,7 +11,6 @@
 #include <spice/protocol.h>
 #include <string.h>
 
-#define AGENT_TOKENS 10
 #define AGENT_DATA_MAX 2048
 /* What the stock server takes on this channel: message header, and the agent's window. */
 #define MAIN_MESSAGE_MAX (4096 + 11 * 2048)
@@ -52,6 +51,7 @@ static void init_send(ChannelClient *cc, PipeItem *item)
         .display_channels_hint = g_list_length(server->qxls),
         .supported_mouse_modes = supported_mouse_modes(main),
         .current_mouse_mode = main->mouse_mode,
+        .agent_connected = agent_is_attached(server->agent),
         .agent_tokens = AGENT_TOKENS,
         .multi_media_time = server_mm_time() - SERVER_MM_LATENCY_MS,
         .ram_hint = server->qxls ? qxl_ram_size(server->qxls->data) : 0,
@@ -95,6 +95,7 @@ static void main_connected(ChannelClient *cc)
 
     mc->held = g_array_new(FALSE, FALSE, sizeof(ChannelId));
     net_test_init(&mc->net_test, cc);
+    agent_client_connected(cc->channel->server->agent, mc);
     if (cc->client->target)
         return; /* silent until the client says how it migrates */
     main_client_greet(mc);
@@ -110,6 +111,7 @@ static void main_disconnected(ChannelClient *cc)
     MainClient *mc = (MainClient *)cc;
 
     net_test_clear(&mc->net_test);
+    agent_client_gone(cc->channel->server->agent, mc);
     g_array_unref(mc->held);
     mc->held = NULL;
 }
@@ -267,7 +269,7 @@ void main_channel_update_mouse(MainChannel *main)
     int width, height;
     bool screens = screens_allow_client_mouse(server, &width, &height);
     bool one_display = server->qxls && !server->qxls->next && server_count_channels(server, SPICE_CHANNEL_DISPLAY) == 1;
-    bool allowed = screens && server->tablet && one_display;
+    bool allowed = screens && (agent_has_mouse(server->agent) || (server->tablet && one_display));
 
     if (server->tablet && allowed) {
         const SpiceTabletInterface *tablet = (const SpiceTabletInterface *)server->tablet->base.sif;
@@ -323,15 +325,28 @@ static bool main_handle(ChannelClient *cc, uint16_t type, const uint8_t *body, s
         return true;
     case SPICE_MSGC_MAIN_MOUSE_MODE_REQUEST:
         return handle_mouse_mode_request((MainChannel *)cc->channel, &r, error);
-    case SPICE_MSGC_MAIN_AGENT_START:
-    case SPICE_MSGC_MAIN_AGENT_TOKEN:
-        return true; /* there is no agent to talk to */
+    case SPICE_MSGC_MAIN_AGENT_START: {
+        MsgcMainAgentStart m;
+
+        if (!msgc_main_agent_start_decode(&r, &m, error))
+            return false;
+        agent_client_starts(cc->channel->server->agent, mc, m.num_tokens);
+        return true;
+    }
+    case SPICE_MSGC_MAIN_AGENT_TOKEN: {
+        MsgcMainAgentToken m;
+
+        if (!msgc_main_agent_token_decode(&r, &m, error))
+            return false;
+        agent_client_grants(cc->channel->server->agent, mc, m.num_tokens);
+        return true;
+    }
     case SPICE_MSGC_MAIN_AGENT_DATA:
         if (size > AGENT_DATA_MAX) {
             g_set_error(error, WIRE_ERROR, WIRE_ERROR_VALUE, "AGENT_DATA of %zu bytes", size);
             return false;
         }
-        return true;
+        return agent_client_sends(cc->channel->server->agent, mc, body, size, error);
     default:
         g_set_error(error, WIRE_ERROR, WIRE_ERROR_TYPE, "message type %u is not known here", type);
         return false;

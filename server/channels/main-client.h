@@ -2,6 +2,7 @@
 /* Private to the main channel's files: its connection type. */
 #pragma once
 
+#include "server/channels/agent.h"
 #include "server/channels/main-channel.h"
 #include "server/channels/net-test.h"
 
@@ -12,11 +13,12 @@ struct MainChannel {
     bool mm_time_disabled;
 };
 
-typedef struct MainClient {
+struct MainClient {
     ChannelClient cc;
     NetTest net_test;
-    GArray *held; /* ChannelId: announcements that wait for the end of a migration attempt */
-} MainClient;
+    struct CharClient *agent; /* flow control of the agent's messages; NULL until AGENT_START */
+    GArray *held;             /* ChannelId: announcements that wait for the end of a migration attempt */
+};
 
 MainClient *main_client_of(Client *client); /* NULL if the connection is gone */
 

@@ -97,6 +97,7 @@ static bool handle_do_seamless(MainClient *mc, WireReader *r, GError **error)
     caravan_client_restores(client->server->caravan, client, true);
     client->seamless = true;
     client->n_waiting++; /* main's own data */
+    agent_expect(client->server->agent, mc);
     channel_client_push_empty(&mc->cc, SPICE_MSG_MAIN_MIGRATE_DST_SEAMLESS_ACK);
     client_link_pending(client);
     return true;
@@ -156,6 +157,7 @@ static void main_freeze(void *self)
     MainClient *mc = self;
 
     net_test_stop(&mc->net_test);
+    agent_freeze(mc->cc.channel->server->agent, mc);
 }
 
 static GBytes *main_save(void *self, uint64_t serial, MigrationReport *report)
@@ -164,6 +166,7 @@ static GBytes *main_save(void *self, uint64_t serial, MigrationReport *report)
     GBytes *data;
 
     main_state_init(&state);
+    agent_save(((MainClient *)self)->cc.channel->server->agent, self, &state);
     data = main_state_encode(&state);
     if (report)
         migration_report_channel(report, "main", g_bytes_get_size(data));
@@ -175,22 +178,17 @@ static bool main_load(void *self, const uint8_t *data, size_t size, MigrationRep
 {
     MainClient *mc = self;
     MainState state;
+    bool ok;
 
     if (!mc->cc.client->seamless)
         return refuse(error, "MIGRATE_DATA before the hand-over was agreed");
     if (!main_state_decode(data, size, &state, error))
         return false;
-    if (report)
-        migration_report_channel(report, "main", size);
-    if (state.agent.connected) { /* the guest's agent is not here: the client has to know */
-        g_auto(WireWriter) body = {0};
-        MsgMainAgentDisconnected m = {SPICE_LINK_ERR_OK};
-
-        msg_main_agent_disconnected_encode(&body, &m);
-        channel_client_push_body(&mc->cc, SPICE_MSG_MAIN_AGENT_DISCONNECTED, &body);
-    }
+    ok = agent_load(mc->cc.channel->server->agent, mc, &state, error);
     main_state_clear(&state);
-    return true;
+    if (ok && report)
+        migration_report_channel(report, "main", size);
+    return ok;
 }
 
 static void main_activate(void *self)
@@ -201,6 +199,7 @@ static void main_activate(void *self)
     /* The mode belongs to the server, not to the data: the client may believe in another one. */
     main_client_push_mouse_mode(mc);
     mc->cc.client->channels_announced = true;
+    agent_activate(mc->cc.channel->server->agent, mc);
     net_test_watch(&mc->net_test);
 }
 

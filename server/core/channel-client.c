@@ -25,6 +25,8 @@
 #define MAX_ANSWERS 4096
 /* Memory that an idle connection keeps for the next message body. */
 #define KEEP_BODY_BYTES (256 * 1024)
+/* How often a connection that is not read from is looked at. */
+#define HANG_UP_MS 1000
 
 typedef struct OutMessage {
     uint8_t header[DATA_HEADER_FULL_SIZE];
@@ -34,6 +36,7 @@ typedef struct OutMessage {
 } OutMessage;
 
 static void on_ready(int fd, int events, void *opaque);
+static void on_paused_timer(void *opaque);
 
 ChannelClient *channel_client_new(Channel *channel, Client *client, const Link *link)
 {
@@ -119,6 +122,8 @@ void channel_client_disconnect(ChannelClient *cc)
     client_set_channel(cc->client, channel->type, channel->id, false);
     loop_watch_free(cc->watch);
     cc->watch = NULL;
+    loop_timer_free(cc->paused_timer);
+    cc->paused_timer = NULL;
     while (cc->pipe.head)
         channel_client_remove(cc, cc->pipe.head->data);
     g_queue_clear_full(&cc->out, (GDestroyNotify)out_message_free);
@@ -247,6 +252,12 @@ void channel_client_send(ChannelClient *cc, uint16_t type, WireWriter *body, uin
     cc->unacked++;
 }
 
+static void set_watch(ChannelClient *cc, bool want_write)
+{
+    loop_watch_set_mask(cc->watch,
+                        (cc->paused ? 0 : SPICE_WATCH_EVENT_READ) | (want_write ? SPICE_WATCH_EVENT_WRITE : 0));
+}
+
 /* Writes what is in `out`. False if the socket takes no more for now, or the connection is gone. */
 static bool write_out(ChannelClient *cc)
 {
@@ -267,14 +278,15 @@ static bool write_out(ChannelClient *cc)
         written = stream_writev(cc->link.stream, iov, n);
         if (written < 0) {
             if (errno == EAGAIN || errno == EWOULDBLOCK) {
-                loop_watch_set_mask(cc->watch, SPICE_WATCH_EVENT_READ | SPICE_WATCH_EVENT_WRITE);
+                set_watch(cc, true);
                 return false;
             }
             g_info("channel %u:%u: write: %s", cc->channel->type, cc->channel->id, g_strerror(errno));
             /* Whoever queues something may be in the middle of anything, for instance of the list of connections:
              * the connection ends when its socket is read next, which is at once. */
             stream_shutdown(cc->link.stream);
-            loop_watch_set_mask(cc->watch, SPICE_WATCH_EVENT_READ);
+            cc->paused = false;
+            set_watch(cc, false);
             return false;
         }
         cc->bytes_out += (uint64_t)written;
@@ -291,7 +303,7 @@ static bool write_out(ChannelClient *cc)
             out_message_free(g_queue_pop_head(&cc->out));
         }
     }
-    loop_watch_set_mask(cc->watch, SPICE_WATCH_EVENT_READ);
+    set_watch(cc, false);
     return true;
 }
 
@@ -609,8 +621,11 @@ end:
 
 static void receive(ChannelClient *cc)
 {
+    if (cc->receiving)
+        return;
+    cc->receiving = true;
     /* The watch is level triggered: what is left comes next. */
-    for (unsigned n = 0; n < MAX_RECEIVE && cc->connected && read_message(cc); n++) {
+    for (unsigned n = 0; n < MAX_RECEIVE && cc->connected && !cc->paused && read_message(cc); n++) {
         g_autoptr(GError) error = NULL;
 
         cc->in_header_size = 0;
@@ -621,6 +636,47 @@ static void receive(ChannelClient *cc)
         if (cc->in_body.capacity > KEEP_BODY_BYTES)
             wire_writer_clear(&cc->in_body);
     }
+    cc->receiving = false;
+}
+
+/* While reading is paused: has the client hung up? Afterwards: read what the stream itself may hold back, of which the
+ * watch knows nothing. */
+static void on_paused_timer(void *opaque)
+{
+    ChannelClient *cc = channel_client_ref(opaque);
+
+    if (cc->paused) {
+        struct pollfd pfd = {.fd = stream_fd(cc->link.stream), .events = POLLRDHUP};
+
+        if (poll(&pfd, 1, 0) > 0)
+            channel_client_disconnect(cc);
+        else
+            loop_timer_start(cc->paused_timer, HANG_UP_MS);
+    } else {
+        receive(cc);
+    }
+    channel_client_unref(cc);
+}
+
+static void set_paused(ChannelClient *cc, bool paused)
+{
+    if (!cc->connected || cc->paused == paused)
+        return;
+    cc->paused = paused;
+    set_watch(cc, cc->out.length > 0);
+    if (!cc->paused_timer)
+        cc->paused_timer = loop_timer_new(cc->channel->loop, on_paused_timer, cc);
+    loop_timer_start(cc->paused_timer, paused ? HANG_UP_MS : 0);
+}
+
+void channel_client_pause_reading(ChannelClient *cc)
+{
+    set_paused(cc, true);
+}
+
+void channel_client_resume_reading(ChannelClient *cc)
+{
+    set_paused(cc, false);
 }
 
 static void on_ready(int fd, int events, void *opaque)

@@ -50,6 +50,9 @@ struct ChannelClient {
     uint16_t in_type;
     uint32_t in_size;
     WireWriter in_body;
+    bool paused;    /* nothing is read from the socket */
+    bool receiving; /* inside receive() */
+    LoopTimer *paused_timer;
     uint64_t bytes_in, bytes_out;
     gint64 moved_at; /* monotonic us at which the last byte moved, in or out */
 };
@@ -98,6 +101,11 @@ void channel_client_set_low_bandwidth(ChannelClient *cc);
 /* While the window is closed nothing is sent; things may be queued. */
 void channel_client_close_window(ChannelClient *cc);
 void channel_client_open_window(ChannelClient *cc);
+
+/* Leaves what the client sends in its socket, for back pressure, until reading is resumed. That the client hangs up is
+ * still noticed. Harmless when repeated. */
+void channel_client_pause_reading(ChannelClient *cc);
+void channel_client_resume_reading(ChannelClient *cc);
 
 /* Source: freeze, MIGRATE, then on MIGRATE_FLUSH_MARK the data. */
 void channel_client_migrate(ChannelClient *cc);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/core/server.h"
 
+#include "server/channels/agent.h"
+#include "server/channels/char-device.h"
 #include "server/channels/inputs-channel.h"
 #include "server/channels/main-channel.h"
 #include "server/channels/playback-channel.h"
 #include "server/channels/record-channel.h"
+#include "server/channels/vmc-channel.h"
 #include "server/core/caravan.h"
 #include "server/core/link.h"
 #include "server/core/listener.h"
@@ -94,9 +97,10 @@ bool server_init(RedsState *server, SpiceCoreInterface *core, GError **error)
         return false;
     }
     server->config.allow_multiple_clients = g_getenv("SPICE_DEBUG_ALLOW_MC") != NULL;
+    server->vm_running = true;
+    server->agent = agent_new(server);
     server->main = main_channel_new(server);
     server->inputs = inputs_channel_new(server);
-    server->vm_running = true;
     return true;
 }
 
@@ -119,11 +123,15 @@ void server_destroy(RedsState *server)
             playback_channel_free(server->playback);
         if (server->record)
             record_channel_free(server->record);
+        vmc_channel_free_all(server);
         task_queue_run(server->tasks); /* what the connections left behind concerns channels and caravan */
         if (server->inputs)
             inputs_channel_free(server->inputs);
         if (server->main)
             main_channel_free(server->main);
+        server->main = NULL;
+        if (server->agent)
+            agent_free(server->agent);
         caravan_free(server->caravan);
         loop_watch_free(server->task_watch);
         task_queue_free(server->tasks);
@@ -212,6 +220,33 @@ unsigned server_count_channels(RedsState *server, uint8_t type)
     for (GList *l = server->channels; l; l = l->next)
         n += ((Channel *)l->data)->type == type;
     return n;
+}
+
+void server_add_char_device(RedsState *server, struct SpiceCharDeviceState *device)
+{
+    server->char_devices = g_list_prepend(server->char_devices, device);
+    if (server->vm_running)
+        char_device_start(device);
+}
+
+void server_remove_char_device(RedsState *server, struct SpiceCharDeviceState *device)
+{
+    server->char_devices = g_list_remove(server->char_devices, device);
+}
+
+void server_run_char_devices(RedsState *server, bool running)
+{
+    GList *devices = g_list_copy(server->char_devices);
+
+    for (GList *l = devices; l; l = l->next) {
+        if (!g_list_find(server->char_devices, l->data))
+            continue; /* the host removed it meanwhile */
+        if (running)
+            char_device_start(l->data);
+        else
+            char_device_stop(l->data);
+    }
+    g_list_free(devices);
 }
 
 uint32_t server_mm_time(void)

@@ -11,6 +11,8 @@
 struct MainChannel;
 struct InputsChannel;
 struct Caravan;
+struct Agent;
+struct SpiceCharDeviceState;
 
 #define SERVER_MM_LATENCY_MS 400
 
@@ -52,6 +54,7 @@ typedef struct RedsState {
     struct MainChannel *main;
     struct InputsChannel *inputs;
     struct Caravan *caravan;
+    struct Agent *agent;
 
     GList *qxls; /* QXLInstance, newest first */
     SpiceKbdInstance *keyboard;
@@ -60,6 +63,7 @@ typedef struct RedsState {
     SpiceMigrateInstance *migrate_interface;
     SpicePlaybackState *playback; /* NULL: no such device */
     SpiceRecordState *record;
+    GList *char_devices; /* CharDevice, newest first */
     bool vm_running;
 } RedsState;
 
@@ -80,6 +84,11 @@ Channel *server_find_channel(RedsState *server, uint8_t type, uint8_t id);
 Client *server_find_client(RedsState *server, uint32_t connection_id);
 unsigned server_count_channels(RedsState *server, uint8_t type);
 void server_disconnect_all(RedsState *server);
+
+/* Character devices run while the machine does. Adding starts the device if it runs: it is written and read at once. */
+void server_add_char_device(RedsState *server, struct SpiceCharDeviceState *device);
+void server_remove_char_device(RedsState *server, struct SpiceCharDeviceState *device);
+void server_run_char_devices(RedsState *server, bool running);
 
 /* Monotonic milliseconds, the multimedia clock of the protocol. */
 uint32_t server_mm_time(void);

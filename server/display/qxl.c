@@ -59,6 +59,7 @@ void qxl_remove(QXLInstance *instance)
     server->qxls = g_list_remove(server->qxls, instance);
     worker_free(qxl->worker);
     instance->st = NULL;
+    g_free(qxl->device_address);
     g_free(qxl);
     if (server->main)
         main_channel_update_mouse(server->main);

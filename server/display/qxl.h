@@ -19,6 +19,8 @@ typedef struct QXLState {
     bool primary_active;
     uint32_t primary_mouse_mode;
     uint32_t primary_width, primary_height;
+    char *device_address; /* in the guest, NULL = not known */
+    uint32_t device_display_start, device_displays;
     unsigned max_monitors; /* G_MAXUINT = no limit known */
 } QXLState;
 

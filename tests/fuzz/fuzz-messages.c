@@ -9,6 +9,7 @@
 #include "common/wire/msg-draw.h"
 #include "common/wire/msg-inputs.h"
 #include "common/wire/msg-main.h"
+#include "common/wire/msg-vmc.h"
 
 #include <spice/enums.h>
 
@@ -30,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void decode_client(unsigned choice, WireReader *r)
 {
-    switch (choice % 8) {
+    switch (choice % 9) {
     case 0:
         DECODE_CLEAR(LinkMess, link_mess)
     case 1:
@@ -45,6 +46,8 @@ static void decode_client(unsigned choice, WireReader *r)
         DECODE(MsgcMainMigrateDstDoSeamless, msgc_main_migrate_dst_do_seamless)
     case 6:
         DECODE(MsgcPong, msgc_pong)
+    case 7:
+        DECODE(MsgSpicevmcCompressedData, msg_spicevmc_compressed_data)
     default:
         DECODE(MsgcInputsMouseMotion, msgc_inputs_mouse_motion)
     }

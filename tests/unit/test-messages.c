@@ -3,6 +3,7 @@
 #include "common/wire/msg-common.h"
 #include "common/wire/msg-inputs.h"
 #include "common/wire/msg-main.h"
+#include "common/wire/msg-vmc.h"
 #include "tests/unit/wire-check.h"
 
 #include <spice/enums.h>
@@ -155,6 +156,25 @@ static void test_inputs(void)
     WIRE_CASE(MsgcInputsMouseRelease, msgc_inputs_mouse_release, WIRE_CUT_NEVER, "04 0203", 4, 0x302);
 }
 
+WIRE_PROBE(MsgSpicevmcCompressedData, msg_spicevmc_compressed_data)
+WIRE_PROBE(MsgPortInit, msg_port_init)
+WIRE_PROBE(MsgPortEvent, msg_port_event)
+WIRE_PROBE(MsgcPortEvent, msgc_port_event)
+
+static void test_vmc(void)
+{
+    static const uint8_t data[] = {0x1f, 0, 1, 0, 0xff, 0xff, 0xff, 0xd3, 0x50, 0, 0, 0, 0, 0};
+
+    WIRE_CASE(MsgSpicevmcCompressedData, msg_spicevmc_compressed_data, WIRE_CUT_TAIL,
+              "01 e9030000 1f000100ffffffd3500000000000", SPICE_DATA_COMPRESSION_TYPE_LZ4, 1001, data, sizeof(data));
+    WIRE_CASE(MsgSpicevmcCompressedData, msg_spicevmc_compressed_data, WIRE_CUT_TAIL, "00 1f00",
+              SPICE_DATA_COMPRESSION_TYPE_NONE, 0, data, 2);
+    WIRE_CASE(MsgPortInit, msg_port_init, WIRE_CUT_NEVER,
+              "10000000 09000000 00 6f72672e746573742e706f72742e3000", "org.test.port.0", 0);
+    WIRE_CASE(MsgPortEvent, msg_port_event, WIRE_CUT_NEVER, "02", 2);
+    WIRE_CASE(MsgcPortEvent, msgc_port_event, WIRE_CUT_NEVER, "01", 1);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -164,5 +184,6 @@ int main(int argc, char **argv)
     g_test_add_func("/messages/migrate", test_migrate);
     g_test_add_func("/messages/refused", test_refused);
     g_test_add_func("/messages/inputs", test_inputs);
+    g_test_add_func("/messages/vmc", test_vmc);
     return g_test_run();
 }

@@ -19,12 +19,16 @@
  *   playback-compression 1|0
  *   record-start, record-stop, record-read [FILE]
  *                      reads what the client has recorded and appends it to FILE
+ *   port-send NAME HEX the guest writes to the port
+ *   port-room NAME N   the guest's port takes N more bytes and then is full; -1: it never is (as at the start)
+ *   port-rest NAME     takes out what the guest wrote and the library has not read: moves with the guest
+ *   agent 1|0          the guest agent appears (as the port "vdagent") or goes away
  *   clients            how many are connected
  *   quit
  *
  * Events come at any time, {"event": NAME, ...}: ready (with port), channel (what, type, id), connect-complete,
- * migrate-stopped (with position), end-complete, tone-end
- * (pairs taken, pairs missed), bad-release (the library released what it does not hold), bye.
+ * port-data (port, hex: the guest has got it), port-state (port, connected), migrate-stopped (with position),
+ * end-complete, tone-end (pairs taken, pairs missed), bad-release (the library released what it does not hold), bye.
  */
 #include "tools/caravan-host/host.h"
 #include "tools/caravan-host/picture.h"
@@ -267,6 +271,59 @@ static void migrate_end_command(char **words)
     answer_result("migrate-end", spice_server_migrate_end(host.machine->server, yes));
 }
 
+static Port *find_port(const char *command, const char *name)
+{
+    Port *ports[] = {host.machine->port, host.machine->agent};
+    for (size_t i = 0; i < G_N_ELEMENTS(ports); i++) {
+        if (ports[i] != NULL && name != NULL && strcmp(port_name(ports[i]), name) == 0)
+            return ports[i];
+    }
+    answer_error(command, "no such port");
+    return NULL;
+}
+
+static void port_send_command(char **words)
+{
+    Port *port = find_port("port-send", words[0]);
+    if (port == NULL)
+        return;
+    if (words[1] == NULL || !port_send(port, words[1]))
+        answer_error("port-send", "usage: port-send NAME HEX");
+    else
+        answer_ok("port-send");
+}
+
+static void port_room_command(char **words)
+{
+    Port *port = find_port("port-room", words[0]);
+    if (port == NULL)
+        return;
+    port_set_room(port, words[1] != NULL ? g_ascii_strtoll(words[1], NULL, 10) : -1);
+    answer_ok("port-room");
+}
+
+static void port_rest_command(char **words)
+{
+    Port *port = find_port("port-rest", words[0]);
+    if (port == NULL)
+        return;
+    g_autofree char *hex = port_take_rest(port);
+    Answer *answer = answer_new("answer", "port-rest");
+    answer_bool(answer, "ok", true);
+    answer_string(answer, "hex", hex);
+    answer_send(answer);
+}
+
+static void agent_command(char **words)
+{
+    bool yes = words[0] != NULL && strcmp(words[0], "1") == 0;
+    if (yes && host.machine->agent == NULL)
+        host.machine->agent = port_new(host.machine->server, "vdagent", "vdagent");
+    else if (!yes)
+        g_clear_pointer(&host.machine->agent, port_remove);
+    answer_ok("agent");
+}
+
 static void clients_command(char **words)
 {
     Answer *answer = answer_new("answer", "clients");
@@ -309,6 +366,10 @@ static const ControlCommand commands[] = {
     {"record-start", record_start_command, true},
     {"record-stop", record_stop_command, true},
     {"record-read", record_read_command, true},
+    {"port-send", port_send_command, true},
+    {"port-room", port_room_command, true},
+    {"port-rest", port_rest_command, true},
+    {"agent", agent_command, true},
     {"clients", clients_command, true},
     {"quit", quit_command, false},
 };

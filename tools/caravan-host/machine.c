@@ -197,6 +197,8 @@ Machine *machine_new(const MachineOptions *options, const MachineEvents *events,
         return NULL;
     }
     add_interfaces(machine, options);
+    if (options->port_device != NULL && options->listen_fd >= 0)
+        machine->port = port_new(machine->server, "port", options->port_device);
     return machine;
 }
 
@@ -206,6 +208,8 @@ void machine_free(Machine *machine)
         return;
     machine_set_running(machine, false);
     sound_free(machine->sound);
+    port_remove(machine->port);
+    port_remove(machine->agent);
     spice_server_destroy(machine->server);
     for (int i = 0; i < machine->n_devices; i++)
         g_free(machine->devices[i].boot_memory);

@@ -7,6 +7,7 @@
 
 #include "tools/caravan-host/player.h"
 #include "tools/caravan-host/sound.h"
+#include "tools/caravan-host/port.h"
 
 #include <spice.h>
 
@@ -19,7 +20,8 @@ typedef struct MachineOptions {
     bool seamless;
     int audio_rate; /* Hz; 0: no sound */
     bool playback_compression;
-    int listen_fd; /* -1: a private machine that nobody can connect to */
+    const char *port_device; /* name of a port that clients can connect to, NULL: none */
+    int listen_fd;           /* -1: a private machine that nobody can connect to */
 } MachineOptions;
 
 typedef struct Machine Machine;
@@ -39,6 +41,7 @@ struct Machine {
     SpiceKbdInstance keyboard;
     SpiceMouseInstance mouse;
     Sound *sound; /* NULL: none */
+    Port *port, *agent; /* NULL: none */
 };
 
 /* Callbacks from the library, in the main loop's thread (perhaps from inside a call). */

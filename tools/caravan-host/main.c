@@ -21,7 +21,7 @@ Host host;
 
 static struct {
     char *recording, *start, *ticket, *name, *compression, *jpeg, *zlib_glz, *streaming, *seamless,
-        *playback_compression;
+        *playback_compression, *port_device;
     int port, displays, audio_rate;
     double pace;
     gboolean incoming, audio;
@@ -44,6 +44,7 @@ static const GOptionEntry entries[] = {
     {"audio-rate", 0, 0, G_OPTION_ARG_INT, &arguments.audio_rate, "of both (default 48000)", "HZ"},
     {"playback-compression", 0, 0, G_OPTION_ARG_STRING, &arguments.playback_compression, "on off (default on)",
      "SWITCH"},
+    {"port-device", 0, 0, G_OPTION_ARG_STRING, &arguments.port_device, "a port that clients can connect to", "NAME"},
     {"name", 0, 0, G_OPTION_ARG_STRING, &arguments.name, "name of the machine", "NAME"},
     {0},
 };
@@ -329,6 +330,7 @@ static void parse_arguments(int *argc, char ***argv)
         .seamless = choice("seamless", arguments.seamless, "on off") != 2,
         .audio_rate = arguments.audio ? arguments.audio_rate : 0,
         .playback_compression = choice("playback-compression", arguments.playback_compression, "on off") != 2,
+        .port_device = arguments.port_device,
         .listen_fd = -1,
     };
     host.port = arguments.port;

@@ -12,6 +12,7 @@
  *     sum [ID]            width, height and SHA-256 of its pixels (R, G, B bytes, top-down)
  *     state               connected channels, migration state
  *     key CODE            press and release a PC/AT scan code
+ *     port-write NAME HEX  bytes for a port, as soon as it is open; what comes from there are events
  *     motion DX DY        relative motion of the mouse
  *     playback            bytes and SHA-256 of what was played
  *     record FILE         records the samples of a file
@@ -21,6 +22,7 @@
  * 2 for wrong arguments.
  */
 #include "tests/lib/client/picture.h"
+#include "tests/lib/client/port.h"
 #include "tests/lib/client/say.h"
 #include "tests/lib/client/sound.h"
 
@@ -158,6 +160,8 @@ static void on_channel_new(SpiceSession *session, SpiceChannel *channel, Client 
         return; /* the session connects it */
     } else if (type == SPICE_CHANNEL_INPUTS) {
         c->inputs = SPICE_INPUTS_CHANNEL(channel);
+    } else if (type == SPICE_CHANNEL_PORT) {
+        port_watch(channel);
     } else if (((type == SPICE_CHANNEL_PLAYBACK || type == SPICE_CHANNEL_RECORD) && !c->audio) ||
                (type == SPICE_CHANNEL_USBREDIR && !c->usb)) {
         return;
@@ -242,6 +246,8 @@ static void run_command(Client *c, char *line)
             spice_inputs_channel_key_release(c->inputs, (guint)strtoul(w[1], NULL, 0));
         }
         say("answer", "key", "ok", 'b', c->inputs != NULL, NULL);
+    } else if (!strcmp(w[0], "port-write") && n == 3) {
+        say("answer", "port-write", "ok", 'b', port_write(c->session, w[1], w[2]), NULL);
     } else if (!strcmp(w[0], "motion") && n == 3) {
         if (c->inputs)
             spice_inputs_channel_motion(c->inputs, atoi(w[1]), atoi(w[2]), 0);

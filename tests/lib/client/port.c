@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/lib/client/port.h"
+
+#include "tests/lib/client/say.h"
+
+#include <string.h>
+
+#define QUEUE "port-queue" /* of GBytes that wait; the first one is being written if the port is busy */
+#define BUSY "port-busy"
+
+static char *name_of(SpiceChannel *channel)
+{
+    char *name = NULL;
+
+    g_object_get(channel, "port-name", &name, NULL);
+    return name;
+}
+
+static void write_next(SpicePortChannel *port);
+
+static void on_written(GObject *source, GAsyncResult *result, gpointer data)
+{
+    SpicePortChannel *port = SPICE_PORT_CHANNEL(source);
+    GQueue *queue = g_object_get_data(source, QUEUE);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *name = name_of(SPICE_CHANNEL(port));
+
+    if (spice_port_channel_write_finish(port, result, &error) < 0)
+        say("event", "port-error", "port", 's', name, "error", 's', error ? error->message : "", NULL);
+    g_bytes_unref(g_queue_pop_head(queue));
+    g_object_set_data(source, BUSY, NULL);
+    write_next(port);
+}
+
+static void write_next(SpicePortChannel *port)
+{
+    GQueue *queue = g_object_get_data(G_OBJECT(port), QUEUE);
+    gboolean opened = FALSE;
+    gsize size;
+    const void *bytes;
+
+    g_object_get(port, "port-opened", &opened, NULL);
+    if (!opened || !queue->length || g_object_get_data(G_OBJECT(port), BUSY))
+        return;
+    g_object_set_data(G_OBJECT(port), BUSY, port);
+    bytes = g_bytes_get_data(g_queue_peek_head(queue), &size);
+    spice_port_channel_write_async(port, bytes, size, NULL, on_written, NULL);
+}
+
+static void on_data(SpicePortChannel *port, gpointer data, int size, gpointer unused)
+{
+    g_autofree char *name = name_of(SPICE_CHANNEL(port));
+    g_autoptr(GString) hex = g_string_new(NULL);
+
+    for (int i = 0; i < size; i++)
+        g_string_append_printf(hex, "%02x", ((const guint8 *)data)[i]);
+    say("event", "port-data", "port", 's', name, "hex", 's', hex->str, NULL);
+}
+
+static void on_opened(SpicePortChannel *port, GParamSpec *spec, gpointer unused)
+{
+    g_autofree char *name = name_of(SPICE_CHANNEL(port));
+    gboolean opened = FALSE;
+
+    g_object_get(port, "port-opened", &opened, NULL);
+    say("event", "port", "port", 's', name, "opened", 'b', opened, NULL);
+    write_next(port);
+}
+
+static void free_queue(gpointer queue)
+{
+    g_queue_free_full(queue, (GDestroyNotify)g_bytes_unref);
+}
+
+void port_watch(SpiceChannel *channel)
+{
+    g_object_set_data_full(G_OBJECT(channel), QUEUE, g_queue_new(), free_queue);
+    g_signal_connect(channel, "port-data", G_CALLBACK(on_data), NULL);
+    g_signal_connect(channel, "notify::port-opened", G_CALLBACK(on_opened), NULL);
+}
+
+static GBytes *from_hex(const char *hex)
+{
+    gsize n = strlen(hex) / 2;
+    guint8 *bytes = g_malloc(n + 1);
+
+    for (gsize i = 0; i < n; i++) {
+        int high = g_ascii_xdigit_value(hex[2 * i]), low = g_ascii_xdigit_value(hex[2 * i + 1]);
+
+        if (high < 0 || low < 0) {
+            g_free(bytes);
+            return NULL;
+        }
+        bytes[i] = (guint8)(high << 4 | low);
+    }
+    return g_bytes_new_take(bytes, n);
+}
+
+gboolean port_write(SpiceSession *session, const char *name, const char *hex)
+{
+    GBytes *bytes = from_hex(hex);
+    GList *channels = spice_session_get_channels(session);
+    gboolean found = FALSE;
+
+    for (GList *l = channels; l && bytes && !found; l = l->next) {
+        g_autofree char *its_name = SPICE_IS_PORT_CHANNEL(l->data) ? name_of(l->data) : NULL;
+
+        if (g_strcmp0(its_name, name) == 0) {
+            g_queue_push_tail(g_object_get_data(l->data, QUEUE), bytes);
+            write_next(l->data);
+            found = TRUE;
+        }
+    }
+    if (bytes && !found)
+        g_bytes_unref(bytes);
+    g_list_free(channels);
+    return found;
+}
