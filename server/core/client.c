@@ -22,6 +22,8 @@ typedef struct PendingLink {
 
 /* A client that parks more links than it can have channels is up to no good. */
 #define MAX_PENDING_LINKS 64
+/* For main's migration data after all other connections have ended. */
+#define GIVE_UP_MS 2000
 
 static void shared_object_free(void *data)
 {
@@ -86,6 +88,8 @@ void client_disconnect(Client *client)
     if (client->disconnecting)
         return;
     client->disconnecting = true;
+    loop_timer_free(client->give_up_timer);
+    client->give_up_timer = NULL;
     server->clients = g_list_remove(server->clients, client);
     drop_pending(client);
     /* Newest first, main last. */
@@ -182,20 +186,44 @@ void client_data_arrived(Client *client)
     }
 }
 
-void client_drop_if_left(Client *client)
+/* The main connection, if it is the only one that is left; else NULL. */
+static ChannelClient *only_main(Client *client)
 {
     Channel *last;
-    ChannelClient *cc;
-    bool given_up;
 
     if (client->channels->len != 1 || client->disconnecting)
-        return;
+        return NULL;
     last = g_ptr_array_index(client->channels, 0);
-    if (last->type != SPICE_CHANNEL_MAIN || !(cc = channel_find(last, client)))
-        return;
-    given_up = client->target && client->seamless && client->n_waiting == 1;
-    if (given_up || (cc->handed_over && channel_client_is_idle(cc)))
+    return last->type == SPICE_CHANNEL_MAIN ? channel_find(last, client) : NULL;
+}
+
+static bool seems_to_give_up(Client *client)
+{
+    return client->target && client->seamless && client->n_waiting == 1 && only_main(client);
+}
+
+static void on_give_up(void *opaque)
+{
+    Client *client = opaque;
+
+    if (seems_to_give_up(client))
         client_disconnect_later(client);
+}
+
+void client_drop_if_left(Client *client)
+{
+    ChannelClient *cc = only_main(client);
+
+    if (!cc)
+        return;
+    if (cc->handed_over && channel_client_is_idle(cc)) {
+        client_disconnect_later(client);
+    } else if (seems_to_give_up(client)) {
+        /* Its data may be on their way all the same. */
+        if (!client->give_up_timer)
+            client->give_up_timer = loop_timer_new(client->server->loop, on_give_up, client);
+        loop_timer_start(client->give_up_timer, GIVE_UP_MS);
+    }
 }
 
 bool client_has_channel(Client *client, uint8_t type, uint8_t id)

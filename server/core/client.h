@@ -26,8 +26,9 @@ struct Client {
     bool target;
     bool seamless; /* it asked for a seamless hand-over and was told yes */
     Job arrival;
-    unsigned n_waiting; /* channels whose data have not come yet */
-    GQueue pending;     /* PendingLink: channels linked before it is clear how the client migrates */
+    unsigned n_waiting;       /* channels whose data have not come yet */
+    LoopTimer *give_up_timer; /* runs while it has nothing but a main connection that has not brought its data */
+    GQueue pending;           /* PendingLink: channels linked before it is clear how the client migrates */
 
     /* Shared with worker threads. */
     pthread_mutex_t lock;        /* not a GMutex: thread sanitizers see this one */

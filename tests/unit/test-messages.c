@@ -169,8 +169,8 @@ static void test_vmc(void)
               "01 e9030000 1f000100ffffffd3500000000000", SPICE_DATA_COMPRESSION_TYPE_LZ4, 1001, data, sizeof(data));
     WIRE_CASE(MsgSpicevmcCompressedData, msg_spicevmc_compressed_data, WIRE_CUT_TAIL, "00 1f00",
               SPICE_DATA_COMPRESSION_TYPE_NONE, 0, data, 2);
-    WIRE_CASE(MsgPortInit, msg_port_init, WIRE_CUT_NEVER,
-              "10000000 09000000 00 6f72672e746573742e706f72742e3000", "org.test.port.0", 0);
+    WIRE_CASE(MsgPortInit, msg_port_init, WIRE_CUT_NEVER, "10000000 09000000 00 6f72672e746573742e706f72742e3000",
+              "org.test.port.0", 0);
     WIRE_CASE(MsgPortEvent, msg_port_event, WIRE_CUT_NEVER, "02", 2);
     WIRE_CASE(MsgcPortEvent, msgc_port_event, WIRE_CUT_NEVER, "01", 1);
 }

@@ -6,8 +6,8 @@
 #pragma once
 
 #include "tools/caravan-host/player.h"
-#include "tools/caravan-host/sound.h"
 #include "tools/caravan-host/port.h"
+#include "tools/caravan-host/sound.h"
 
 #include <spice.h>
 
@@ -40,7 +40,7 @@ struct Machine {
     SpiceMigrateInstance migration;
     SpiceKbdInstance keyboard;
     SpiceMouseInstance mouse;
-    Sound *sound; /* NULL: none */
+    Sound *sound;       /* NULL: none */
     Port *port, *agent; /* NULL: none */
 };
 
