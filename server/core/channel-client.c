@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "server/core/channel-client.h"
+#include "server/core/channel-client-private.h"
 
 #include "common/wire/header.h"
 #include "common/wire/msg-common.h"
@@ -8,7 +8,6 @@
 #include "server/net/stream.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <spice/enums.h>
 
 #define ACK_WINDOW 20
@@ -19,14 +18,6 @@
 /* What waits for a slow client: beyond this no more drawing commands are fetched. */
 #define MAX_PIPE 50
 #define MAX_PIPE_BYTES (128 << 20)
-/* Messages read in a row before other connections get their turn. */
-#define MAX_RECEIVE 64
-/* Answers that may wait for a client on a channel without ack window. */
-#define MAX_ANSWERS 4096
-/* Memory that an idle connection keeps for the next message body. */
-#define KEEP_BODY_BYTES (256 * 1024)
-/* How often a connection that is not read from is looked at. */
-#define HANG_UP_MS 1000
 
 typedef struct OutMessage {
     uint8_t header[DATA_HEADER_FULL_SIZE];
@@ -34,9 +25,6 @@ typedef struct OutMessage {
     WireWriter body;
     size_t sent; /* bytes of header and body written so far */
 } OutMessage;
-
-static void on_ready(int fd, int events, void *opaque);
-static void on_paused_timer(void *opaque);
 
 ChannelClient *channel_client_new(Channel *channel, Client *client, const Link *link)
 {
@@ -53,7 +41,8 @@ ChannelClient *channel_client_new(Channel *channel, Client *client, const Link *
     cc->client_generation = G_MAXUINT32;
     cc->ack_window = link->low_bandwidth ? ACK_WINDOW_LOW_BANDWIDTH : ACK_WINDOW;
     cc->wait_data = link->migration && (channel->ops->migrate_flags & SPICE_MIGRATE_NEED_DATA_TRANSFER);
-    cc->watch = loop_watch_new(channel->loop, stream_fd(link->stream), SPICE_WATCH_EVENT_READ, on_ready, cc);
+    cc->watch =
+        loop_watch_new(channel->loop, stream_fd(link->stream), SPICE_WATCH_EVENT_READ, channel_client_on_ready, cc);
     channel->clients = g_list_prepend(channel->clients, cc);
     client_set_channel(client, channel->type, channel->id, true);
     return cc;
@@ -143,7 +132,7 @@ void channel_client_disconnect(ChannelClient *cc)
     channel_client_unref(cc);
 }
 
-static void drop(ChannelClient *cc, const char *why)
+void channel_client_drop(ChannelClient *cc, const char *why)
 {
     if (!cc->connected)
         return;
@@ -164,7 +153,7 @@ static bool refuses(const ChannelClient *cc)
     return !cc->connected || cc->migrating;
 }
 
-static void enqueue(ChannelClient *cc, PipeItem *item, void (*push)(GQueue *queue, GList *link))
+void channel_client_enqueue(ChannelClient *cc, PipeItem *item, void (*push)(GQueue *queue, GList *link))
 {
     cc->pipe_bytes += item->bytes;
     push(&cc->pipe, &item->link);
@@ -182,7 +171,7 @@ void channel_client_queue(ChannelClient *cc, PipeItem *item)
     if (refuses(cc))
         pipe_item_free(item);
     else
-        enqueue(cc, item, g_queue_push_tail_link);
+        channel_client_enqueue(cc, item, g_queue_push_tail_link);
 }
 
 void channel_client_queue_next(ChannelClient *cc, PipeItem *item)
@@ -190,7 +179,7 @@ void channel_client_queue_next(ChannelClient *cc, PipeItem *item)
     if (refuses(cc))
         pipe_item_free(item);
     else
-        enqueue(cc, item, g_queue_push_head_link);
+        channel_client_enqueue(cc, item, g_queue_push_head_link);
 }
 
 void channel_client_push(ChannelClient *cc, PipeItem *item)
@@ -252,7 +241,7 @@ void channel_client_send(ChannelClient *cc, uint16_t type, WireWriter *body, uin
     cc->unacked++;
 }
 
-static void set_watch(ChannelClient *cc, bool want_write)
+void channel_client_set_watch(ChannelClient *cc, bool want_write)
 {
     loop_watch_set_mask(cc->watch,
                         (cc->paused ? 0 : SPICE_WATCH_EVENT_READ) | (want_write ? SPICE_WATCH_EVENT_WRITE : 0));
@@ -278,7 +267,7 @@ static bool write_out(ChannelClient *cc)
         written = stream_writev(cc->link.stream, iov, n);
         if (written < 0) {
             if (errno == EAGAIN || errno == EWOULDBLOCK) {
-                set_watch(cc, true);
+                channel_client_set_watch(cc, true);
                 return false;
             }
             g_info("channel %u:%u: write: %s", cc->channel->type, cc->channel->id, g_strerror(errno));
@@ -286,7 +275,7 @@ static bool write_out(ChannelClient *cc)
              * the connection ends when its socket is read next, which is at once. */
             stream_shutdown(cc->link.stream);
             cc->paused = false;
-            set_watch(cc, false);
+            channel_client_set_watch(cc, false);
             return false;
         }
         cc->bytes_out += (uint64_t)written;
@@ -303,7 +292,7 @@ static bool write_out(ChannelClient *cc)
             out_message_free(g_queue_pop_head(&cc->out));
         }
     }
-    set_watch(cc, false);
+    channel_client_set_watch(cc, false);
     return true;
 }
 
@@ -423,284 +412,10 @@ void channel_client_open_window(ChannelClient *cc)
     channel_client_pump(cc);
 }
 
-static void handle_ack(ChannelClient *cc)
+void channel_client_handle_ack(ChannelClient *cc)
 {
     if (cc->client_generation != cc->ack_generation)
         return;
     cc->unacked -= MIN(cc->unacked, cc->ack_window);
     channel_client_pump(cc);
-}
-
-/* --- migration --- */
-
-static void migrate_send(ChannelClient *cc, PipeItem *item)
-{
-    g_auto(WireWriter) body = {0};
-    MsgMigrate m = {.flags = cc->channel->ops->migrate_flags};
-
-    msg_migrate_encode(&body, &m);
-    channel_client_send(cc, SPICE_MSG_MIGRATE, &body, 0);
-    cc->expect_flush = (m.flags & SPICE_MIGRATE_NEED_FLUSH) != 0;
-    cc->handed_over = !(m.flags & SPICE_MIGRATE_NEED_DATA_TRANSFER);
-}
-
-static const PipeItemOps migrate_ops = {migrate_send, NULL};
-
-static void migrate_data_send(ChannelClient *cc, PipeItem *item)
-{
-    g_auto(WireWriter) body = {0};
-    g_autoptr(GBytes) data = cc->channel->ops->participant.save(cc, channel_client_next_serial(cc), cc->client->report);
-
-    wire_write_bytes(&body, g_bytes_get_data(data, NULL), g_bytes_get_size(data));
-    channel_client_send(cc, SPICE_MSG_MIGRATE_DATA, &body, 0);
-    cc->handed_over = true;
-}
-
-static const PipeItemOps migrate_data_ops = {migrate_data_send, NULL};
-
-void channel_client_migrate(ChannelClient *cc)
-{
-    const Participant *participant = &cc->channel->ops->participant;
-    PipeItem *item = g_new0(PipeItem, 1);
-
-    if (participant->freeze)
-        participant->freeze(cc);
-    pipe_item_init(item, &migrate_ops);
-    channel_client_queue(cc, item);
-    cc->migrating = true;
-    channel_client_pump(cc);
-}
-
-static bool handle_flush_mark(ChannelClient *cc, GError **error)
-{
-    PipeItem *item;
-
-    if (!cc->expect_flush) {
-        g_set_error(error, WIRE_ERROR, WIRE_ERROR_TYPE, "MIGRATE_FLUSH_MARK, but no migration is under way");
-        return false;
-    }
-    cc->expect_flush = false;
-    if (!cc->channel->ops->participant.save)
-        return true;
-    item = g_new0(PipeItem, 1);
-    pipe_item_init(item, &migrate_data_ops);
-    enqueue(cc, item, g_queue_push_tail_link); /* the one thing that may follow MIGRATE */
-    channel_client_pump(cc);
-    return true;
-}
-
-static void tell_data_arrived(void *data)
-{
-    Client *client = data;
-
-    client_data_arrived(client);
-    client_unref(client);
-}
-
-static bool handle_migrate_data(ChannelClient *cc, const uint8_t *data, size_t size, GError **error)
-{
-    const Participant *participant = &cc->channel->ops->participant;
-
-    if (!(cc->channel->ops->migrate_flags & SPICE_MIGRATE_NEED_DATA_TRANSFER))
-        return true; /* nothing to take over on this channel */
-    if (!cc->wait_data) {
-        g_set_error(error, WIRE_ERROR, WIRE_ERROR_TYPE, "MIGRATE_DATA, but none is expected");
-        return false;
-    }
-    if (!participant->load(cc, data, size, cc->client->report, error))
-        return false;
-    cc->wait_data = false;
-    if (participant->activate)
-        participant->activate(cc);
-    if (loop_is_host(cc->channel->loop))
-        client_data_arrived(cc->client);
-    else
-        server_post(cc->channel->server, tell_data_arrived, client_ref(cc->client));
-    return true;
-}
-
-/* --- receiving --- */
-
-static bool handle_message(ChannelClient *cc, uint16_t type, const uint8_t *body, size_t size, GError **error)
-{
-    WireReader r = wire_reader(body, size);
-
-    switch (type) {
-    case SPICE_MSGC_ACK_SYNC: {
-        MsgcAckSync m;
-
-        if (!msgc_ack_sync_decode(&r, &m, error))
-            return false;
-        cc->client_generation = m.generation;
-        return true;
-    }
-    case SPICE_MSGC_ACK:
-        handle_ack(cc);
-        return true;
-    case SPICE_MSGC_MIGRATE_FLUSH_MARK:
-        return handle_flush_mark(cc, error);
-    case SPICE_MSGC_MIGRATE_DATA:
-        return handle_migrate_data(cc, body, size, error);
-    case SPICE_MSGC_DISCONNECTING:
-        return true;
-    case SPICE_MSGC_PONG: {
-        WireReader pong = r;
-        MsgcPong m;
-
-        if (!msgc_pong_decode(&pong, &m, error))
-            return false;
-        if (!cc->channel->ops->handle)
-            return true;
-        break;
-    }
-    default:
-        break;
-    }
-    if (cc->channel->ops->handle)
-        return cc->channel->ops->handle(cc, type, body, size, error);
-    g_set_error(error, WIRE_ERROR, WIRE_ERROR_TYPE, "message type %u is not known here", type);
-    return false;
-}
-
-static uint32_t size_limit(const ChannelClient *cc)
-{
-    const ChannelOps *ops = cc->channel->ops;
-
-    /* Only who is to bring migration data may bring much. */
-    return cc->in_type == SPICE_MSGC_MIGRATE_DATA && cc->wait_data ? MAX(ops->max_message, ops->max_migrate_data)
-                                                                   : ops->max_message;
-}
-
-/* Reads into the present message; true when it is complete. */
-static bool read_message(ChannelClient *cc)
-{
-    unsigned header_size = cc->link.mini_header ? DATA_HEADER_MINI_SIZE : DATA_HEADER_FULL_SIZE;
-    ssize_t n;
-
-    while (cc->in_header_size < header_size) {
-        n = stream_read(cc->link.stream, cc->in_header + cc->in_header_size, header_size - cc->in_header_size);
-        if (n <= 0)
-            goto end;
-        cc->in_header_size += (unsigned)n;
-        if (cc->in_header_size == header_size) {
-            WireReader r = wire_reader(cc->in_header, header_size);
-            DataHeader header;
-
-            data_header_decode(&r, &header, cc->link.mini_header, NULL);
-            cc->in_type = header.type;
-            cc->in_size = header.size;
-            wire_writer_reset(&cc->in_body);
-            if (cc->in_size > size_limit(cc)) {
-                drop(cc, "message too long");
-                return false;
-            }
-        }
-    }
-    while (cc->in_body.size < cc->in_size) {
-        /* Memory grows with what really arrives, not with what was announced. */
-        size_t want = MIN(cc->in_size - cc->in_body.size, MAX(cc->in_body.size, 4096));
-        uint8_t *p;
-
-        wire_writer_reserve(&cc->in_body, want);
-        p = cc->in_body.data + cc->in_body.size;
-        n = stream_read(cc->link.stream, p, want);
-        if (n <= 0)
-            goto end;
-        cc->in_body.size += (size_t)n;
-    }
-    cc->bytes_in += header_size + cc->in_size;
-    cc->moved_at = g_get_monotonic_time();
-    return true;
-end:
-    if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) {
-        g_info("channel %u:%u: closed by the client", cc->channel->type, cc->channel->id);
-        channel_client_disconnect(cc);
-    }
-    return false;
-}
-
-static void receive(ChannelClient *cc)
-{
-    if (cc->receiving)
-        return;
-    cc->receiving = true;
-    /* The watch is level triggered: what is left comes next. */
-    for (unsigned n = 0; n < MAX_RECEIVE && cc->connected && !cc->paused && read_message(cc); n++) {
-        g_autoptr(GError) error = NULL;
-
-        cc->in_header_size = 0;
-        if (!handle_message(cc, cc->in_type, cc->in_body.data, cc->in_body.size, &error))
-            drop(cc, error ? error->message : "bad message");
-        else if (!cc->channel->ops->acks && cc->pipe.length > MAX_ANSWERS)
-            drop(cc, "the client asks and asks, but does not read the answers");
-        if (cc->in_body.capacity > KEEP_BODY_BYTES)
-            wire_writer_clear(&cc->in_body);
-    }
-    cc->receiving = false;
-}
-
-/* While reading is paused: has the client hung up? Afterwards: read what the stream itself may hold back, of which the
- * watch knows nothing. */
-static void on_paused_timer(void *opaque)
-{
-    ChannelClient *cc = channel_client_ref(opaque);
-
-    if (cc->paused) {
-        struct pollfd pfd = {.fd = stream_fd(cc->link.stream), .events = POLLRDHUP};
-
-        if (poll(&pfd, 1, 0) > 0)
-            channel_client_disconnect(cc);
-        else
-            loop_timer_start(cc->paused_timer, HANG_UP_MS);
-    } else {
-        receive(cc);
-    }
-    channel_client_unref(cc);
-}
-
-static void set_paused(ChannelClient *cc, bool paused)
-{
-    if (!cc->connected || cc->paused == paused)
-        return;
-    cc->paused = paused;
-    set_watch(cc, cc->out.length > 0);
-    if (!cc->paused_timer)
-        cc->paused_timer = loop_timer_new(cc->channel->loop, on_paused_timer, cc);
-    loop_timer_start(cc->paused_timer, paused ? HANG_UP_MS : 0);
-}
-
-void channel_client_pause_reading(ChannelClient *cc)
-{
-    set_paused(cc, true);
-}
-
-void channel_client_resume_reading(ChannelClient *cc)
-{
-    set_paused(cc, false);
-}
-
-static void on_ready(int fd, int events, void *opaque)
-{
-    ChannelClient *cc = channel_client_ref(opaque);
-
-    if (events & SPICE_WATCH_EVENT_READ)
-        receive(cc);
-    if (events & SPICE_WATCH_EVENT_WRITE)
-        channel_client_pump(cc);
-    channel_client_unref(cc);
-}
-
-bool channel_client_step(ChannelClient *cc, int ms)
-{
-    struct pollfd pfd = {.fd = stream_fd(cc->link.stream), .events = POLLIN};
-
-    if (cc->out.length)
-        pfd.events |= POLLOUT;
-    poll(&pfd, 1, ms);
-    channel_client_ref(cc);
-    receive(cc);
-    channel_client_pump(cc);
-    bool connected = cc->connected;
-    channel_client_unref(cc);
-    return connected;
 }

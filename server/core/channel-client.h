@@ -31,7 +31,7 @@ struct ChannelClient {
     unsigned refs;
     bool connected;
 
-    /* private to channel-client.c */
+    /* private to the files of channel-client-private.h */
     LoopWatch *watch;
     GQueue pipe;
     size_t pipe_bytes; /* sum over its items */
