@@ -4,10 +4,11 @@
 
 The test is the guest's agent (through caravan-host) and also the client, which speaks the protocol itself.
 """
-import os, socket, struct, sys, tempfile, time, traceback
+import os, socket, struct, sys, time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(TOP, "tests", "lib"), os.path.dirname(os.path.abspath(__file__))]
+import cases  # noqa: E402
 from host import Host  # noqa: E402
 from rawclient import encrypt  # noqa: E402
 from test_port import OURS, OURS_ENV, PROGRAM, write_recording  # noqa: E402
@@ -123,8 +124,8 @@ class Guest:
 
 
 class Session:
-    def __init__(self, directory, started=True):
-        self.recording = os.path.join(directory, "agent.rec")
+    def __init__(self, path, started=True):
+        self.recording = path("agent.rec")
         write_recording(self.recording)
         self.hosts = []
         self.host = self.start()
@@ -211,9 +212,9 @@ class Session:
             self.close()
 
 
-def test_tokens(directory):
+def test_tokens(path):
     """a client's tokens come back when the guest took its messages; one without a token ends the session"""
-    with Session(directory) as s:
+    with Session(path) as s:
         s.guest.room(0)
         body = message(4, b"x" * 20)
         for _ in range(9):
@@ -230,9 +231,9 @@ def test_tokens(directory):
         s.guest.room(-1)
 
 
-def test_big_messages(directory):
+def test_big_messages(path):
     """the guest's chunks are cut at 2048 bytes"""
-    with Session(directory) as s:
+    with Session(path) as s:
         big = message(4, os.urandom(4980))
         s.guest.put(chunk(big))
         pieces = [s.main.wait(AGENT_DATA) for _ in range(3)]
@@ -241,11 +242,11 @@ def test_big_messages(directory):
         assert s.main.wait(AGENT_DATA) == message(99, b"z")
 
 
-def test_bad_agent(directory):
+def test_bad_agent(path):
     """an agent that violates the protocol is detached"""
     for bad in (chunk(b"short"), chunk(struct.pack("<IIQI", 2, 4, 0, 0)), chunk(b"x", port=3),
                 chunk(message(4, b"abc") + b"d")):
-        with Session(directory) as s:
+        with Session(path) as s:
             s.guest.put(bad)
             s.main.wait(AGENT_DISCONNECTED)
             s.guest.attach(False)
@@ -255,11 +256,11 @@ def test_bad_agent(directory):
             s.hello()
 
 
-def test_bad_clients(directory):
+def test_bad_clients(path):
     """a client that violates the protocol is dropped; the host goes on"""
     long_config = message(2, bytes(8))[:16] + struct.pack("<I", 7000) + bytes(8)
     for bad in (b"x" * 5, message(4, b"abc") + b"d", b"x" * 2049, struct.pack("<IIQI", 2, 4, 0, 0)):
-        with Session(directory) as s:
+        with Session(path) as s:
             s.main.send(C_AGENT_DATA, bad)
             assert s.main.is_dropped()
             s.main = Main(s.host.port)
@@ -271,9 +272,9 @@ def test_bad_clients(directory):
             s.guest.expect(chunk(long_config))
 
 
-def test_reconnect(directory):
+def test_reconnect(path):
     """agent without a client, client without an agent"""
-    with Session(directory, started=False) as s:
+    with Session(path, started=False) as s:
         s.main.send(C_TOKEN, struct.pack("<I", 3))
         s.main.send(C_START, struct.pack("<I", 3))
         s.main.send(C_AGENT_DATA, message(4, b"nobody"))
@@ -291,13 +292,13 @@ def test_reconnect(directory):
         s.main.wait(AGENT_DISCONNECTED)
 
 
-def test_migrate_positions(directory):
+def test_migrate_positions(path):
     """the guest was interrupted anywhere in its chunks: the client gets every byte once"""
     body = message(4, bytes(range(100)))
     split = chunk(body[:70]) + chunk(body[70:])
     for plain, cut in ([(chunk(body), n) for n in (0, 1, 5, 8, 9, 27, 28, 29, 60, 127)] +
                        [(split, n) for n in (77, 78, 80, 86, 87, 100)]):
-        with Session(directory) as s:
+        with Session(path) as s:
             s.guest.put(plain[:cut])
             first = b""
             if plain is split and cut >= 78:
@@ -311,10 +312,10 @@ def test_migrate_positions(directory):
             s.hello()
 
 
-def test_migrate_writes(directory):
+def test_migrate_writes(path):
     """what the guest has not taken yet moves with the client's tokens"""
     for attach in ("early", "before", "after"):
-        with Session(directory) as s:
+        with Session(path) as s:
             a, b = message(4, b"a" * 30), message(4, b"b" * 40)
             s.guest.room(11)
             s.main.send(C_AGENT_DATA, a)
@@ -330,15 +331,15 @@ def test_migrate_writes(directory):
             assert s.main.wait(AGENT_TOKEN) == struct.pack("<I", 5)
 
 
-def test_migrate_without(directory):
+def test_migrate_without(path):
     """no agent at the source, or none at the destination"""
-    with Session(directory, started=False) as s:
+    with Session(path, started=False) as s:
         data, _ = s.migrate("before")
         assert data == bytes.fromhex("4d4e4d440100000001000000") + bytes(53), data.hex()
         s.main.wait(AGENT_CONNECTED_TOKENS)
         s.main.send(C_START, struct.pack("<I", 9))
         s.hello()
-    with Session(directory) as s:
+    with Session(path) as s:
         s.migrate("never")
         for _ in range(9):  # what the client may still send waits for the agent
             s.main.send(C_AGENT_DATA, message(4, b"wait"))
@@ -348,24 +349,5 @@ def test_migrate_without(directory):
         s.main.wait(AGENT_TOKEN)
 
 
-def main():
-    tests = [(name, test) for name, test in sorted(globals().items()) if name.startswith("test_")]
-    only = sys.argv[1:]
-    failed = 0
-    print("1..%d" % len(tests))
-    for i, (name, test) in enumerate(tests, 1):
-        if only and name not in only:
-            continue
-        with tempfile.TemporaryDirectory() as directory:
-            try:
-                test(directory)
-                print("ok %d %s: %s" % (i, name, test.__doc__), flush=True)
-            except Exception:
-                failed += 1
-                print("not ok %d %s: %s" % (i, name, test.__doc__), flush=True)
-                print("".join("# " + line + "\n" for line in traceback.format_exc().splitlines()), end="", flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cases.run([(n, cases.in_directory(f)) for n, f in cases.functions(globals())]))

@@ -8,11 +8,10 @@ import hashlib
 import os
 import subprocess
 import sys
-import tempfile
-import traceback
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "tests", "lib"))
+import cases  # noqa: E402
 from host import Host, HostError  # noqa: E402
 
 LIB = os.environ.get("HOST_LIB", "stock")
@@ -270,21 +269,9 @@ def test_errors(path):
         raise AssertionError(options)
 
 
-def main():
-    tests = [(name, test) for name, test in sorted(globals().items()) if name.startswith("test_")]
-    failed = 0
-    print(f"1..{len(tests)}")
-    for i, (name, test) in enumerate(tests, 1):
-        with tempfile.TemporaryDirectory() as directory:
-            try:
-                test(os.path.join(directory, "session.rec"))
-                print(f"ok {i} {name}: {test.__doc__}", flush=True)
-            except Exception:
-                failed += 1
-                print(f"not ok {i} {name}: {test.__doc__}", flush=True)
-                print("".join("# " + line + "\n" for line in traceback.format_exc().splitlines()), end="", flush=True)
-    return 1 if failed else 0
+def with_recording(function):
+    return cases.in_directory(lambda path: function(path("session.rec")))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cases.run([(name, with_recording(test)) for name, test in cases.functions(globals())]))

@@ -5,10 +5,12 @@
 Both sides send a numbered stream all the time. Every byte has to arrive once and in order, also what is on its way, or
 waits for a guest that does not read, when the session moves. PORT_LIBS: comma separated libraries of the hosts.
 """
-import os, sys, tempfile, traceback
+import os, sys, tempfile
+from functools import partial
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(TOP, "tests", "lib"), os.path.dirname(os.path.abspath(__file__))]
+import cases  # noqa: E402
 from client import Client  # noqa: E402
 from host import Host  # noqa: E402
 from test_host import Recording  # noqa: E402
@@ -181,20 +183,10 @@ def main():
     ]
     if libs:
         tests = [(libs, lambda r: chain(libs.split(","), r))]
-    failed = 0
     with tempfile.TemporaryDirectory() as directory:
         recording = os.path.join(directory, "port.rec")
         write_recording(recording)
-        for i, (name, test) in enumerate(tests):
-            try:
-                test(recording)
-                print("ok %d - %s" % (i + 1, name), flush=True)
-            except Exception:
-                failed += 1
-                print("\n".join("# " + line for line in traceback.format_exc().splitlines()))
-                print("not ok %d - %s" % (i + 1, name), flush=True)
-    print("1..%d" % len(tests))
-    return failed > 0
+        return cases.run([(name, partial(test, recording)) for name, test in tests])
 
 
 if __name__ == "__main__":

@@ -10,12 +10,11 @@ import cmath
 import math
 import os
 import sys
-import tempfile
 import time
-import traceback
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "tests", "lib"))
+import cases  # noqa: E402
 from client import Client  # noqa: E402
 from host import Host, migrate  # noqa: E402
 
@@ -227,18 +226,7 @@ def main():
     if not os.access(PROGRAM, os.X_OK):
         print("1..0 # SKIP no program", PROGRAM)
         return 0
-    print(f"1..{len(tests)}")
-    failed = 0
-    for number, test in enumerate(tests, 1):
-        with tempfile.TemporaryDirectory() as directory:
-            try:
-                test(lambda name: os.path.join(directory, name))
-                print(f"ok {number} {test.__name__}", flush=True)
-            except Exception:  # one failed test must not hide the others
-                failed += 1
-                print("# " + traceback.format_exc().rstrip().replace("\n", "\n# "))
-                print(f"not ok {number} {test.__name__}", flush=True)
-    return 1 if failed else 0
+    return cases.run([(test.__name__, cases.in_directory(test)) for test in tests])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 import hashlib, os, socket, struct, sys, threading, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import cases
 from wiretap import Wiretap
 
 DISPLAY = 2
@@ -150,19 +151,5 @@ def test_not_spice():
         assert tap.close() == 0
 
 
-def main():
-    tests = [v for k, v in sorted(globals().items()) if k.startswith("test_")]
-    failed = 0
-    print("1..%d" % len(tests))
-    for i, test in enumerate(tests, 1):
-        try:
-            test()
-            print("ok %d %s" % (i, test.__name__), flush=True)
-        except Exception as e:  # a test reports any failure, and the others go on
-            failed = 1
-            print("not ok %d %s\n# %r" % (i, test.__name__, e), flush=True)
-    return failed
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cases.run(cases.functions(globals())))

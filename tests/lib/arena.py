@@ -7,11 +7,10 @@ and exactly the warnings that the case promised.
 import os
 import re
 import struct
-import sys
 import tempfile
 import time
-import traceback
 
+import cases
 from host import ROOT, Host
 from rawclient import see_picture
 
@@ -136,25 +135,12 @@ class Arena:
             return int(stream.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
-def run(cases):
-    """cases: [(name, function)]; prints TAP, returns the exit code. Words on the command line choose among them."""
+def run(tests):
+    """tests: [(name, function)]; prints TAP, returns the exit code."""
     if not os.access(PROGRAM, os.X_OK):
         print("1..0 # SKIP no sanitized build")
         return 0
-    chosen = [(n, f) for n, f in cases if not sys.argv[1:] or any(word in n for word in sys.argv[1:])]
-    failed = 0
-    print(f"1..{len(chosen)}", flush=True)
-    for i, (name, function) in enumerate(chosen, 1):
-        start = time.monotonic()
-        try:
-            function()
-            word = "ok"
-        except Exception:
-            failed += 1
-            word = "not ok"
-            print("".join("# " + line + "\n" for line in traceback.format_exc().splitlines()), end="")
-        print(f"{word} {i} {name} ({time.monotonic() - start:.2f}s)", flush=True)
-    return 1 if failed else 0
+    return cases.run(tests)
 
 
 class Shared:

@@ -19,11 +19,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 import traceback
 
+import cases
 from client import Client
 from host import ROOT, Host, HostError
 from peer import PeerError
@@ -364,22 +364,13 @@ def recordings():
     return [(os.path.join(directory, f"{name}.rec.zst"), size) for name, size in sizes.items()] if directory else []
 
 
+def explain(error):
+    """What went wrong; the stack only where that is not a failure that a test expects to see."""
+    where = [f.lineno for f in traceback.extract_tb(error.__traceback__) if "integration" in f.filename]
+    told = isinstance(error, (Failed, HostError, PeerError)) and not os.environ.get("CARAVAN_TRACE")
+    return ("" if told else traceback.format_exc()) + f"line {where[-1:]}: {str(error)[:1500]}"
+
+
 def main(tests):
     """Runs the functions (all of them, or those that the command line names a part of) and prints TAP."""
-    chosen = [t for t in tests if len(sys.argv) < 2 or any(word in t.__name__ for word in sys.argv[1:])]
-    failed = 0
-    print(f"1..{len(chosen)}")
-    for number, test in enumerate(chosen, 1):
-        name = test.__name__.removeprefix("test_")
-        before = time.monotonic()
-        try:
-            skip = test()
-            print(f"ok {number} - {name}" + (f" # SKIP {skip}" if skip else ""), flush=True)
-        except Exception as error:  # any failure is reported, the others go on
-            failed += 1
-            if not isinstance(error, (Failed, HostError, PeerError)) or os.environ.get("CARAVAN_TRACE"):
-                traceback.print_exc(file=sys.stdout)
-            where = [f.lineno for f in traceback.extract_tb(error.__traceback__) if "integration" in f.filename]
-            print(f"not ok {number} - {name}\n# line {where[-1:]}: {str(error)[:1500]}", flush=True)
-        print(f"# {name}: {time.monotonic() - before:.1f} s", flush=True)
-    return 1 if failed else 0
+    return cases.run([(t.__name__.removeprefix("test_"), t) for t in tests], explain=explain)

@@ -17,8 +17,9 @@ class QemuError(Exception):
     """A QMP command failed, took too long, or QEMU ended."""
 
 
-def available():
-    return shutil.which(PROGRAM) is not None
+def unavailable():
+    """Why there is no QEMU to run, or None."""
+    return None if shutil.which(PROGRAM) else PROGRAM + " is not installed"
 
 
 def free_port():

@@ -4,9 +4,10 @@
 import os
 import sys
 import time
-import traceback
+from functools import partial
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+import cases  # noqa: E402
 import qemu  # noqa: E402
 from client import Client  # noqa: E402
 from qemu import Qemu  # noqa: E402
@@ -55,26 +56,9 @@ def migration(vga):
                 assert "Spice-" not in machine.log_text(), machine.log_text()
 
 
-CASES = [("picture and reset, %s" % vga, picture, vga) for vga in ("std", "qxl", "virtio")]
-CASES += [("live migration, %s" % vga, migration, vga) for vga in ("std", "qxl", "virtio")]
-
-
-def main():
-    print("1..%d" % len(CASES))
-    failed = False
-    for number, (name, function, vga) in enumerate(CASES, 1):
-        if not qemu.available():
-            print("ok %d - %s # SKIP %s is not installed" % (number, name, qemu.PROGRAM))
-            continue
-        try:
-            function(vga)
-            print("ok %d - %s" % (number, name), flush=True)
-        except Exception:
-            failed = True
-            traceback.print_exc(file=sys.stdout)
-            print("not ok %d - %s" % (number, name), flush=True)
-    return 1 if failed else 0
+CASES = [("picture and reset, %s" % vga, partial(picture, vga)) for vga in ("std", "qxl", "virtio")]
+CASES += [("live migration, %s" % vga, partial(migration, vga)) for vga in ("std", "qxl", "virtio")]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cases.run(CASES, skip=qemu.unavailable()))

@@ -4,9 +4,9 @@
 import os
 import sys
 import time
-import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+import cases  # noqa: E402
 import qemu  # noqa: E402
 from bare_guest import BareGuest  # noqa: E402
 from client import Client  # noqa: E402
@@ -110,22 +110,5 @@ def ping_pong():
 CASES = [("scenes", scenes), ("live migration", migration), ("%d migrations in a row" % HOPS, ping_pong)]
 
 
-def main():
-    print("1..%d" % len(CASES))
-    failed = False
-    for number, (name, function) in enumerate(CASES, 1):
-        if not qemu.available():
-            print("ok %d - %s # SKIP %s is not installed" % (number, name, qemu.PROGRAM))
-            continue
-        try:
-            function()
-            print("ok %d - %s" % (number, name), flush=True)
-        except Exception:
-            failed = True
-            traceback.print_exc(file=sys.stdout)
-            print("not ok %d - %s" % (number, name), flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cases.run(CASES, skip=qemu.unavailable()))

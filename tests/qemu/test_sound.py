@@ -5,12 +5,11 @@ migration. The library is build/lib, or that of SPICE_LIB ("stock")."""
 import array
 import os
 import sys
-import tempfile
 import time
-import traceback
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "tests", "lib"))
+import cases  # noqa: E402
 import qemu  # noqa: E402
 from client import Client  # noqa: E402
 from qemu import Qemu  # noqa: E402
@@ -82,26 +81,8 @@ def migration(path):
         assert_no_complaints(source, destination)
 
 
-CASES = [("beep and reset", beep), ("beep through a live migration", migration)]
-
-
-def main():
-    print("1..%d" % len(CASES))
-    failed = False
-    for number, (name, function) in enumerate(CASES, 1):
-        if not qemu.available():
-            print("ok %d - %s # SKIP %s is not installed" % (number, name, qemu.PROGRAM))
-            continue
-        try:
-            with tempfile.TemporaryDirectory() as directory:
-                function(lambda name, directory=directory: os.path.join(directory, name))
-            print("ok %d - %s" % (number, name), flush=True)
-        except Exception:
-            failed = True
-            traceback.print_exc(file=sys.stdout)
-            print("not ok %d - %s" % (number, name), flush=True)
-    return 1 if failed else 0
+CASES = [("beep and reset", cases.in_directory(beep)), ("beep through a live migration", cases.in_directory(migration))]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cases.run(CASES, skip=qemu.unavailable()))
