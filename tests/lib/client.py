@@ -87,3 +87,18 @@ class Client(Peer):
 
     def motion(self, dx, dy):
         return self.command("motion", dx, dy)
+
+    def port_stream(self, name, on=True):
+        """Writes a numbered stream to the port and checks what comes as one; or stops to write."""
+        return self.command("port-stream", name, "on" if on else "off")
+
+    def port_counts(self, name):
+        """{"written": bytes, "read": bytes}, and if it was not right "wrong": position, "bytes": hex"""
+        return self.command("port-counts", name)
+
+    def clipboard_stream(self, on=True):
+        """The same as port_stream(), through the clipboard and an agent that asks for it."""
+        return self.command("clipboard-stream", "on" if on else "off")
+
+    def clipboard_counts(self):
+        return self.command("clipboard-counts")

@@ -13,6 +13,10 @@
  *     state               connected channels, migration state
  *     key CODE            press and release a PC/AT scan code
  *     port-write NAME HEX  bytes for a port, as soon as it is open; what comes from there are events
+ *     port-stream NAME on|off  writes a numbered stream to it, checks what comes as one; or stops to write
+ *     port-counts NAME    how much of these was written and read, and whether it was right
+ *     clipboard-stream on|off  the same through the clipboard, with an agent that asks and answers; off: pauses
+ *     clipboard-counts
  *     motion DX DY        relative motion of the mouse
  *     playback            bytes and SHA-256 of what was played
  *     record FILE         records the samples of a file
@@ -21,6 +25,7 @@
  * Answers carry "answer", events "event". Exit code: 0 after quit or end of input, 1 if the main channel fails or ends,
  * 2 for wrong arguments.
  */
+#include "tests/lib/client/clipboard.h"
 #include "tests/lib/client/picture.h"
 #include "tests/lib/client/port.h"
 #include "tests/lib/client/say.h"
@@ -157,6 +162,7 @@ static void on_channel_new(SpiceSession *session, SpiceChannel *channel, Client 
     } else if (type == SPICE_CHANNEL_MAIN) {
         g_signal_connect(channel, "main-agent-update", G_CALLBACK(on_agent_update), c);
         g_signal_connect(channel, "migration-started", G_CALLBACK(on_migration_started), c);
+        clipboard_watch(SPICE_MAIN_CHANNEL(channel));
         return; /* the session connects it */
     } else if (type == SPICE_CHANNEL_INPUTS) {
         c->inputs = SPICE_INPUTS_CHANNEL(channel);
@@ -227,6 +233,25 @@ static void answer_shot(Client *c, const char *path, int id)
         path, "error", 's', ok ? NULL : error->message, NULL);
 }
 
+/* False: no command for numbered streams. */
+static gboolean run_stream_command(Client *c, char **w, guint n)
+{
+    if (!strcmp(w[0], "port-stream") && n == 3) {
+        say("answer", w[0], "ok", 'b', port_stream(c->session, w[1], !strcmp(w[2], "on")), NULL);
+    } else if (!strcmp(w[0], "port-counts") && n == 2) {
+        if (!port_answer_counts(c->session, w[1]))
+            say("answer", w[0], "ok", 'b', FALSE, "error", 's', "no such stream", NULL);
+    } else if (!strcmp(w[0], "clipboard-stream") && n == 2) {
+        clipboard_stream(!strcmp(w[1], "on"));
+        say("answer", w[0], "ok", 'b', TRUE, NULL);
+    } else if (!strcmp(w[0], "clipboard-counts")) {
+        clipboard_answer_counts();
+    } else {
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static void run_command(Client *c, char *line)
 {
     g_auto(GStrv) w = g_strsplit_set(g_strstrip(line), " \t", -1);
@@ -260,7 +285,7 @@ static void run_command(Client *c, char *line)
         c->quitting = TRUE;
         g_main_loop_quit(c->loop);
         say("answer", "quit", "ok", 'b', TRUE, NULL);
-    } else {
+    } else if (!run_stream_command(c, w, n)) {
         say("answer", w[0], "ok", 'b', FALSE, "error", 's', "unknown command or wrong arguments", NULL);
     }
 }
