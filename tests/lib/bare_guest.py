@@ -9,6 +9,9 @@ from collections import namedtuple
 
 from qemu import TOP, Qemu, QemuError
 
+# With a multiple of 256 KiB QEMU 7.2's TCG forgets to watch for what the guest writes after it began to migrate, and
+# some of that is missing at the destination. (Not so with this size. The qxl device's memory has no such way out.)
+MEMORY = "65544K"
 Counts = namedtuple("Counts", "written read wrong bytes")  # wrong: position of the first wrong byte, or None
 SOURCE = os.path.join(TOP, "tests/guests/bare")
 PROGRAM = os.path.join(TOP, "build/guests/bare.elf")
@@ -43,7 +46,7 @@ class BareGuest(Qemu):
         build()
         self._serial_dir = tempfile.mkdtemp(prefix="caravan-serial-")
         path = os.path.join(self._serial_dir, "serial")
-        extra = ["-accel", "tcg", "-kernel", PROGRAM, "-serial", "unix:%s,server=on,wait=off" % path]
+        extra = ["-accel", "tcg", "-m", MEMORY, "-kernel", PROGRAM, "-serial", "unix:%s,server=on,wait=off" % path]
         extra += port_options(ports)
         super().__init__("qxl", incoming=incoming, extra=extra + list(options.pop("extra", ())), **options)
         self._serial = socket.socket(socket.AF_UNIX)
@@ -90,11 +93,11 @@ class BareGuest(Qemu):
         """Of each numbered stream: {port: Counts}."""
         found = {}
         for line in self._ask("r"):
+            if " broken" in line:
+                raise QemuError("the guest's agent got what is no message: " + line)
             name, written, read, wrong, *rest = line.split(" ")
             found[name] = Counts(int(written, 16), int(read, 16), None if wrong == "-" else int(wrong, 16),
-                                 "".join("%02x" % int(b, 16) for part in rest for b in part.split(",") if b and b != "broken"))
-            if "broken" in rest:
-                raise QemuError("the guest's agent got what is no message: " + line)
+                                 bytes.fromhex("".join(rest)))
         return found
 
     def close(self):

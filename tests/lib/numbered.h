@@ -14,7 +14,7 @@ static inline uint8_t numbered_byte(uint64_t position)
 {
     uint32_t digit = (uint32_t)position & 7, line = (uint32_t)(position >> 3);
 
-    return digit == 7 ? '\n' : (uint8_t)"0123456789abcdef"[line >> 4 * (6 - digit) & 15];
+    return digit == 7 ? '\n' : (uint8_t) "0123456789abcdef"[line >> 4 * (6 - digit) & 15];
 }
 
 /* The next bytes of a stream of which *written were made before. */

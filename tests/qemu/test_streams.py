@@ -36,9 +36,8 @@ class Journey:
                     self.client.wait_event("agent", connected=True)
                 else:
                     self.client.wait_event("port", port=port, opened=True)
-            self.guest.draw("T")
             self.talk()
-            self.last = None
+            self.guest.draw("T")
             self.check_progress()
         except BaseException:
             self.close()
@@ -57,15 +56,15 @@ class Journey:
             else:
                 self.client.port_stream(port, on)
 
-    def hop(self, lib=None, scene="w"):
-        """One migration to a new machine, while the guest draws."""
-        self.guest.draw(scene)
+    def hop(self, lib=None, scenes="pfbn"):
+        """One migration to a new machine; before and after it the guest draws."""
+        self.guest.draw(scenes)
         source, destination = self.guest, self.start(lib, incoming=True)
         source.migrate_to(destination)
         source.wait_migrated()
         self.client.wait_migrated()
         self.guest = destination
-        destination.draw("?")
+        destination.draw(scenes)
         assert self.equal(), "the picture differs"
         self.machines.remove(source)
         log = source.log_text()
@@ -85,7 +84,7 @@ class Journey:
         result = {}
         for port, guest in self.guest.counts().items():
             client = self.client.clipboard_counts() if port == AGENT else self.client.port_counts(port)
-            assert guest.wrong is None, "%s: at byte %x the guest got %s" % (port, guest.wrong, bytes.fromhex(guest.bytes))
+            assert guest.wrong is None, "%s: at byte %x the guest got %s" % (port, guest.wrong, guest.bytes)
             assert "wrong" not in client, "%s: at byte %x the client got %s" % (
                 port, client["wrong"], bytes.fromhex(client["bytes"]))
             result[port] = (guest.written, client["read"], client["written"], guest.read)

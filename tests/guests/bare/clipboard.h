@@ -15,9 +15,9 @@
 /* Messages of one chunk port, as they come. */
 typedef struct ClipboardReader {
     uint8_t header[20];
-    uint32_t have; /* bytes of the header */
-    uint32_t left; /* of the body */
-    uint32_t done; /* of the body */
+    uint32_t have;   /* bytes of the header */
+    uint32_t left;   /* of the body */
+    uint32_t done;   /* of the body */
     uint8_t head[8]; /* of the body */
 } ClipboardReader;
 

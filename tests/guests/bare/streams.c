@@ -16,7 +16,7 @@ typedef struct Stream {
 
 static Stream streams[VIRTIO_PORTS];
 static Clipboard clipboard; /* there is one agent's port */
-static int talks, deaf;
+static int opens, talks, deaf;
 
 static int equal(const char *a, const char *b)
 {
@@ -25,21 +25,14 @@ static int equal(const char *a, const char *b)
     return *a == *b;
 }
 
-static int named_ports(void)
-{
-    int n = 0;
-
-    for (unsigned i = 0; i < VIRTIO_PORTS; i++)
-        n += virtio_port(i) != 0;
-    return n;
-}
-
 int streams_open(void)
 {
-    if (virtio_serial_init() < 0)
-        return -1;
-    while (!named_ports())
-        virtio_serial_poll();
+    opens = virtio_serial_init() == 0;
+    return opens ? 0 : -1;
+}
+
+static void open_ports(void)
+{
     virtio_serial_poll();
     for (unsigned i = 0; i < VIRTIO_PORTS; i++) {
         VirtioPort *port = virtio_port(i);
@@ -50,11 +43,11 @@ int streams_open(void)
         streams[i].open = 1;
         virtio_port_open(port, 1);
     }
-    return 0;
 }
 
 void streams_close(void)
 {
+    opens = 0;
     for (unsigned i = 0; i < VIRTIO_PORTS; i++)
         if (streams[i].open)
             virtio_port_open(virtio_port(i), 0);
@@ -114,6 +107,8 @@ static void read_some(Stream *s, VirtioPort *port)
 
 void streams_step(void)
 {
+    if (opens)
+        open_ports();
     for (unsigned i = 0; i < VIRTIO_PORTS; i++) {
         if (!streams[i].open)
             continue;
@@ -136,6 +131,15 @@ static void print_number(uint64_t v)
     serial_print(text + i);
 }
 
+static void print_bytes(const uint8_t *bytes, uint32_t n)
+{
+    serial_print(" ");
+    for (uint32_t i = 0; i < n; i++) {
+        serial_put("0123456789abcdef"[bytes[i] >> 4]);
+        serial_put("0123456789abcdef"[bytes[i] & 15]);
+    }
+}
+
 static void print_check(const NumberedCheck *check)
 {
     print_number(check->read);
@@ -145,11 +149,7 @@ static void print_check(const NumberedCheck *check)
         return;
     }
     print_number(check->wrong_at);
-    serial_print(" ");
-    for (uint32_t i = 0; i < check->wrong; i++) {
-        print_number(check->kept[i]);
-        serial_print(",");
-    }
+    print_bytes(check->kept, check->wrong);
 }
 
 void streams_report(void)
@@ -162,8 +162,12 @@ void streams_report(void)
         print_number(streams[i].written);
         serial_print(" ");
         print_check(&streams[i].check);
-        if (streams[i].is_agent && clipboard.broken)
+        if (streams[i].is_agent && clipboard.broken) {
             serial_print(" broken");
+            print_bytes(clipboard.chunk, sizeof(clipboard.chunk));
+            for (unsigned k = 0; k < 2; k++)
+                print_bytes(clipboard.readers[k].header, sizeof(clipboard.readers[k].header));
+        }
         serial_print("\n");
     }
 }

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-/* Opens all ports that there are. 0 on success. */
+/* Opens all ports as they appear. 0 on success, -1 if there is no such device. */
 int streams_open(void);
 void streams_close(void);
 void streams_talk(int yes);   /* write; until then, and after streams_talk(0), only what was begun is completed */
@@ -13,5 +13,6 @@ void streams_listen(int yes); /* read; done from the beginning */
 /* Goes on, as far as the device lets it. */
 void streams_step(void);
 /* A line for each port on the serial line: "name written read -" (hexadecimal), the last word being the position of
- * the first wrong byte if there was one; then the bytes that came from there on. */
+ * the first wrong byte if there was one; then the bytes that came from there on. "broken" is at the end if the agent
+ * got what is no message, with the header of the chunk and of the client's and the server's last message. */
 void streams_report(void);

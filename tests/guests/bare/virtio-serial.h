@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A driver of the virtio-serial device for the bare guest: its ports by name, polled. Queues and buffers lie in the
- * guest's memory, so what is on its way migrates with it. (Virtual I/O Device specification 1.1, legacy interface, 5.3.)
+ * guest's memory, so what is on its way migrates with it. (Virtual I/O Device specification 1.1, legacy
+ * interface, 5.3.)
  */
 #pragma once
 
 #include "machine.h"
 
-#define VIRTIO_PORTS 6                   /* with numbers below that */
-#define VIRTIO_SEND_SIZE (80u * 1024)    /* of a buffer to be sent, bytes */
-#define VIRTIO_RECEIVE_SIZE (4u * 1024)  /* of one to be filled */
+#define VIRTIO_PORTS 6                  /* with numbers below that */
+#define VIRTIO_SEND_SIZE (80u * 1024)   /* of a buffer to be sent, bytes */
+#define VIRTIO_RECEIVE_SIZE (4u * 1024) /* of one to be filled */
 
 typedef struct VirtioPort VirtioPort;
 

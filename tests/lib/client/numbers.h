@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How far a numbered stream is, as an answer: written, read; if a wrong byte came wrong, its position, and bytes, hex. */
+/* How far a numbered stream is, as an answer: written, read; if a wrong byte came wrong, its position, and bytes, hex.
+ */
 #pragma once
 
 #include "tests/lib/numbered.h"
