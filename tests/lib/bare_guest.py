@@ -23,14 +23,13 @@ def build():
 
 
 AGENT = "com.redhat.spice.0"
-USBREDIR = "usbredir"
 
 
 def port_options(names):
-    """Options for a virtio-serial device with these ports: the agent's, one that is a usbredir channel, or plain ones."""
+    """Options for a virtio-serial device with these ports: the agent's, and others."""
     options = ["-device", "virtio-serial-pci"] if names else []
     for number, name in enumerate(names, 1):
-        kind = {AGENT: "spicevmc,name=vdagent", USBREDIR: "spicevmc,name=usbredir"}.get(name, "spiceport,name=" + name)
+        kind = "spicevmc,name=vdagent" if name == AGENT else "spiceport,name=" + name
         options += ["-chardev", "%s,id=char%d" % (kind, number),
                     "-device", "virtserialport,nr=%d,chardev=char%d,name=%s" % (number, number, name)]
     return options
