@@ -84,13 +84,16 @@ class Journey:
     def hop(self, lib=OURS, scenes="pfbn"):
         """One migration to a new machine; before and after it the guest draws."""
         self.guest.draw(scenes)
+        self.move(lib)
+        self.guest.draw(scenes)
+        self.check_picture()
+
+    def move(self, lib=OURS):
         source, destination = self.guest, self.start(lib, incoming=True)
         source.migrate_to(destination, ready=self.wait_connected)
         source.wait_migrated()
         self.wait_migrated()
         self.guest = destination
-        destination.draw(scenes)
-        self.check_picture()
         self.machines.remove(source)
         log = source.log_text()
         source.close()
@@ -191,9 +194,79 @@ def channels_of_bytes():
         journey.finish()
 
 
+def at_rest(count, quiet=1, timeout=60):
+    """Waits until count() stays the same; returns it."""
+    deadline = time.monotonic() + timeout
+    last, since = None, time.monotonic()
+    while time.monotonic() - since < quiet:
+        assert time.monotonic() < deadline, "never at rest: %s" % last
+        now = count()
+        if now != last:
+            last, since = now, time.monotonic()
+        time.sleep(0.05)
+    return last
+
+
+def written(client):
+    return [client.counts(port)["written"] for port in BytesJourney.ports]
+
+
+def deaf_guest():
+    """Its client has to wait; neither the host nor the guest has. Also while it migrates."""
+    with BytesJourney() as journey:
+        for _ in range(2):
+            journey.guest.draw("D")
+            for ahead in at_rest(lambda: written(journey.client)):
+                print("# the client is at %d bytes" % ahead)
+            before = journey.guest.counts()
+            journey.guest.draw("pfb")
+            journey.guest.qmp("query-status")
+            assert all(c.written > before[p].written for p, c in journey.guest.counts().items()), "the guest cannot talk"
+            journey.hop()
+            journey.guest.draw("L")
+            journey.check_progress()
+        journey.finish()
+
+
+def deaf_client():
+    """The guest has to wait until it can send; nothing else has."""
+    with BytesJourney() as journey:
+        for _ in range(2):
+            journey.client.deaf = True
+            at_rest(lambda: [c.written for c in journey.guest.counts().values()])
+            before = journey.guest.counts()
+            journey.guest.draw("pfb")
+            journey.client.wait(lambda: all(c.read > before[p].read for p, c in journey.guest.counts().items()),
+                                "the guest reads")
+            journey.client.deaf = False
+            journey.check_progress()
+            journey.hop()
+        journey.finish()
+
+
+def stopped_guest():
+    with BytesJourney() as journey:
+        for _ in range(3):
+            journey.guest.qmp("stop")
+            at_rest(lambda: written(journey.client))
+            journey.guest.qmp("cont")
+            journey.check_progress()
+        for _ in range(3):
+            journey.guest.qmp("stop")
+            journey.move()
+            while journey.guest.qmp("query-status")["status"] == "inmigrate":
+                time.sleep(0.05)
+            journey.guest.qmp("cont")
+            journey.check_progress()
+        journey.finish()
+
+
 CASES = [
     ("agent and ports, %d migrations in a row" % HOPS, ping_pong),
     ("webdav and a port as bytes, %d migrations in a row" % HOPS, channels_of_bytes),
+    ("a guest that does not read", deaf_guest),
+    ("a client that does not read", deaf_client),
+    ("a guest that is stopped, and continues; and migrates while it is", stopped_guest),
 ]
 
 
