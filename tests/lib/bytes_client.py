@@ -71,7 +71,8 @@ class BytesClient:
         self.streams = {name: NumberedStream() for name in channels}
         self.talks = self.deaf = False
         self.error = None
-        self.migrations = 0
+        self.connected_to_target = False  # while it migrates, when the source was told that it is
+        self.migrations = 0  # that are over
         self._keys = channels
         self._session = Session(port)
         self._target = None
@@ -139,6 +140,7 @@ class BytesClient:
             self._target.main.read_until(SEAMLESS_ACK)
             self._targets = self._open(port)
             self._main.send(C_CONNECTED_SEAMLESS)
+            self.connected_to_target = True
         elif message.type == MIGRATE:
             self._main.send(C_FLUSH_MARK)
         elif message.type == MIGRATE_DATA:
@@ -154,13 +156,10 @@ class BytesClient:
             while self._old:
                 self._old.pop().close()
             self._target = None
+            self.connected_to_target = False
             self.migrations += 1
 
     # what the tests call
-
-    @property
-    def connected_to_target(self):
-        return self._target is not None
 
     def wait(self, condition, what, timeout=30):
         deadline = time.monotonic() + timeout

@@ -95,13 +95,17 @@ class Qemu:
         with open(path, "rb") as f:
             return hashlib.sha256(f.read().split(b"\n", 3)[3]).hexdigest()
 
-    def migrate_to(self, other, client_port=None, timeout=30, ready=lambda: time.sleep(0.5)):
+    def migrate_to(self, other, client_port=None, timeout=30, ready=None):
         """A live migration in the order of a management layer; returns when it is complete.
 
         ready: returns when the client has connected to the other machine.
         """
         self.qmp("client_migrate_info", protocol="spice", hostname="127.0.0.1", port=client_port or other.port)
-        ready()
+        if ready:
+            ready()
+            time.sleep(0.2)  # the source reads that
+        else:
+            time.sleep(0.5)
         self.qmp("migrate", uri="tcp:127.0.0.1:%d" % other.migrate_port)
         deadline = time.monotonic() + timeout
         while True:
