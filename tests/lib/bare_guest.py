@@ -78,6 +78,7 @@ class BareGuest(Qemu):
 
     def _ask(self, letter, timeout=20):
         """The lines that the guest answers before its k."""
+        self.wait_running(timeout)  # what comes on the line before is lost
         self._serial.settimeout(timeout)
         self._serial.sendall(letter.encode())
         answer = b""

@@ -11,13 +11,14 @@
  *   x  destroy them                                                 f  fill a rectangle with the next colour
  *   b  scroll the screen up by 16 lines                             c  next cursor shape       m  move the cursor
  *   ?  nothing: are you there                                       w  draw small things until the next byte
+ *   e  commands that are errors, see bad.c
  *
  * Numbered streams through virtio-serial ports (streams.h) go on besides, also during w:
  *
  *   O  open the ports, listen   C  close them     T  talk     H  hush     D  be deaf    L  listen again
  *   r  report how far they are, a line for each
  */
-#include "qxl.h"
+#include "guest.h"
 #include "streams.h"
 
 #define PICTURES 24
@@ -29,7 +30,7 @@
 static uint32_t set, fills, shapes, moves;
 static int have_surfaces;
 
-static QXLDrawable *drawable(uint8_t type, uint32_t surface, uint32_t x, uint32_t y, uint32_t width, uint32_t height)
+QXLDrawable *drawable(uint8_t type, uint32_t surface, uint32_t x, uint32_t y, uint32_t width, uint32_t height)
 {
     QXLDrawable *d = qxl_block();
 
@@ -45,8 +46,7 @@ static QXLDrawable *drawable(uint8_t type, uint32_t surface, uint32_t x, uint32_
     return d;
 }
 
-/* What stands in the block behind the drawable. */
-static void *behind(QXLDrawable *d, uint32_t offset)
+void *behind(QXLDrawable *d, uint32_t offset)
 {
     return (uint8_t *)d + 512 + offset;
 }
@@ -274,6 +274,9 @@ static void handle(char c)
         break;
     case 'w':
         draw_until_told();
+        break;
+    case 'e':
+        push_bad_commands();
         break;
     default:
         if (!handle_streams(c))
