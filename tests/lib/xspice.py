@@ -78,7 +78,8 @@ class Xspice:
         self.log = os.path.join(self.dir, "output")  # of the library and of the driver
         self.programs = []
         self.process = None
-        environment = dict(os.environ, **(env or {}))
+        # The mark tells processes() whose they are.
+        environment = dict(os.environ, **dict(env or {}, CARAVAN_XSPICE=self.dir))
         environment.pop("LD_LIBRARY_PATH", None)
         if lib != "stock":
             environment["LD_LIBRARY_PATH"] = os.path.abspath(lib)
@@ -106,7 +107,7 @@ class Xspice:
         if not number:
             raise XspiceError("the X server does not start: " + self.log_text() + self.server_log())
         self.display = ":" + number
-        self.environment = dict(os.environ, DISPLAY=self.display, XAUTHORITY="/dev/null")
+        self.environment = dict(os.environ, DISPLAY=self.display, XAUTHORITY="/dev/null", LC_ALL="C", CARAVAN_XSPICE=self.dir)
         deadline = time.monotonic() + timeout
         while True:
             try:
@@ -163,6 +164,18 @@ class Xspice:
         """What the library complains of, without times and process ids."""
         return [line.split(": ", 1)[-1] for line in self.log_text().splitlines()
                 if any(word in line for word in ("WARNING", "CRITICAL", "ERROR", "Spice-", "assert", "Sanitizer"))]
+
+    def processes(self):
+        """The ids of all processes that were started for it and live, children of children too."""
+        found = []
+        for entry in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{entry}/environ", "rb") as f:
+                    if f"CARAVAN_XSPICE={self.dir}\0".encode() in f.read():
+                        found.append(int(entry))
+            except OSError:  # it has just ended, or is somebody else's
+                continue
+        return found
 
     def stop(self, timeout=20):
         """Ends the server as a user does; gives its exit code."""
