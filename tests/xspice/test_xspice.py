@@ -207,7 +207,7 @@ VARIANTS = [
     {"SpiceImageCompression": "off"},
     {"SpiceImageCompression": "auto_lz", "SpiceStreamingVideo": "off", "EnableSurfaces": "False"},
     {"SpiceImageCompression": "quic", "EnableImageCache": "False", "EnableFallbackCache": "False"},
-    {"SpiceImageCompression": "glz", "SpiceZlibGlzWanCompression": "always"},
+    {"SpiceImageCompression": "glz", "SpiceZlibGlzWanCompression": "never"},
     {"SpiceStreamingVideo": "all", "SpiceJpegWanCompression": "never"},
     {"SpiceDeferredFPS": "20"},
 ]
