@@ -28,7 +28,8 @@ def _library():
     x = ctypes.CDLL(ctypes.util.find_library("X11") or "libX11.so.6")
     for name in ("XOpenDisplay", "XCreateImage"):
         getattr(x, name).restype = ctypes.c_void_p
-    for name in ("XDefaultRootWindow", "XCreateWindow", "XCreatePixmap", "XCreateBitmapFromData", "XCreatePixmapCursor"):
+    for name in ("XDefaultRootWindow", "XCreateWindow", "XCreatePixmap", "XCreateBitmapFromData",
+                 "XCreatePixmapCursor"):
         getattr(x, name).restype = ctypes.c_ulong
     for name in ("XCreateGC", "XDefaultGC", "XGetImage", "XDefaultVisual"):
         getattr(x, name).restype = ctypes.c_void_p
@@ -112,9 +113,9 @@ class Painter:
 
     def put_image(self, drawable, gc, x, y, width, height, pixels):
         """pixels: 4 bytes each, blue first."""
-        image = self._call("XCreateImage", self._call("XDefaultVisual", 0), self.depth, Z_PIXMAP, 0, None, width, height, 32,
-                           width * 4)
-        # The image keeps the pointer in its fifth field (after four ints) and would free it: XFree frees the head alone.
+        image = self._call("XCreateImage", self._call("XDefaultVisual", 0), self.depth, Z_PIXMAP, 0, None, width,
+                           height, 32, width * 4)
+        # The pointer is the image's fifth field, after four ints. XFree frees the head alone.
         buffer = ctypes.create_string_buffer(pixels, len(pixels))
         ctypes.cast(image + 16, ctypes.POINTER(ctypes.c_void_p))[0] = ctypes.addressof(buffer)
         self._call("XPutImage", drawable, gc, ctypes.c_void_p(image), 0, 0, x, y, width, height)

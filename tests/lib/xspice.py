@@ -107,7 +107,8 @@ class Xspice:
         if not number:
             raise XspiceError("the X server does not start: " + self.log_text() + self.server_log())
         self.display = ":" + number
-        self.environment = dict(os.environ, DISPLAY=self.display, XAUTHORITY="/dev/null", LC_ALL="C", CARAVAN_XSPICE=self.dir)
+        self.environment = dict(os.environ, DISPLAY=self.display, XAUTHORITY="/dev/null", LC_ALL="C",
+                                CARAVAN_XSPICE=self.dir)
         deadline = time.monotonic() + timeout
         while True:
             try:
@@ -216,8 +217,8 @@ class Xspice:
 
 def from_xwd(data):
     """The picture in what xwd wrote: 32 bits a pixel, little endian, as every X server here has it."""
-    (header_size, version, _format, _depth, width, height, _offset, byte_order, _unit, _order, _pad, bits, stride, _class,
-     red, green, blue, _per_rgb, _entries, colors) = struct.unpack_from(">20I", data)
+    (header_size, version, _format, _depth, width, height, _offset, byte_order, _unit, _order, _pad, bits, stride,
+     _class, red, green, blue, _per_rgb, _entries, colors) = struct.unpack_from(">20I", data)
     if version != 7 or byte_order != 0 or bits != 32 or (red, green, blue) != (0xff0000, 0xff00, 0xff):
         raise ValueError("an xwd of another kind")
     start = header_size + 12 * colors

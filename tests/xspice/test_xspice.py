@@ -30,7 +30,8 @@ ASAN_LIB = os.path.join(TOP, "build", "asan", "lib")
 IGNORED = ("sub-size",) if LIB == "stock" else ()
 MOUSE_MODE_CLIENT = 2
 KEYS = {"c": 0x2e, "a": 0x1e, "r": 0x13, "v": 0x2f, "n": 0x31, "\n": 0x1c}
-TWM = "".join(f'{what}Font "fixed"\n' for what in ("Title", "Resize", "Menu", "Icon", "IconManager")) + "RandomPlacement\n"
+TWM = "".join(f'{what}Font "fixed"\n' for what in ("Title", "Resize", "Menu", "Icon", "IconManager"))
+TWM += "RandomPlacement\n"
 
 
 def wait_for(what, condition, timeout=30):
@@ -103,7 +104,7 @@ def test_sanitizers():
     """the same with AddressSanitizer and UndefinedBehaviorSanitizer in the library"""
     if not os.path.exists(os.path.join(ASAN_LIB, "libspice-server.so.1")):
         return "there is no build/asan"
-    runtime = subprocess.run(["gcc", "-print-file-name=libasan.so"], stdout=subprocess.PIPE, check=True, text=True).stdout
+    runtime = subprocess.check_output(["gcc", "-print-file-name=libasan.so"], text=True)
     # The X server's own leaks are not ours to report.
     desktop(ASAN_LIB, preload=runtime.strip(), env={"ASAN_OPTIONS": "detect_leaks=0"})
     return None
@@ -279,7 +280,8 @@ def test_exit_on_disconnect():
 
 
 CASES = cases.functions(globals()) + [
-    (" ".join("%s=%s" % pair for pair in options.items()), lambda options=options: variant(options)) for options in VARIANTS]
+    (" ".join("%s=%s" % pair for pair in options.items()), lambda options=options: variant(options))
+    for options in VARIANTS]
 
 
 if __name__ == "__main__":
