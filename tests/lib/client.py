@@ -87,3 +87,11 @@ class Client(Peer):
 
     def motion(self, dx, dy):
         return self.command("motion", dx, dy)
+
+    def position(self, x, y):
+        """The pointer's place, in mouse mode client."""
+        return self.command("position", x, y)
+
+    def button(self, number):
+        """Presses and releases one: 1 left, 2 middle, 3 right, 4 wheel up, 5 wheel down."""
+        return self.command("button", number)

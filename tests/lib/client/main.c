@@ -14,6 +14,8 @@
  *     key CODE            press and release a PC/AT scan code
  *     port-write NAME HEX  bytes for a port, as soon as it is open; what comes from there are events
  *     motion DX DY        relative motion of the mouse
+ *     position X Y        the pointer's place, if the client decides it (mouse mode 2)
+ *     button NUMBER       presses and releases a button: 1 left, 2 middle, 3 right, 4 wheel up, 5 wheel down
  *     playback            bytes and SHA-256 of what was played
  *     record FILE         records the samples of a file
  *     quit
@@ -227,6 +229,31 @@ static void answer_shot(Client *c, const char *path, int id)
         path, "error", 's', ok ? NULL : error->message, NULL);
 }
 
+/* FALSE: the words are no command of the pointer. */
+static gboolean run_pointer_command(Client *c, char **w, guint n)
+{
+    gboolean ok = c->inputs != NULL;
+
+    if (!strcmp(w[0], "motion") && n == 3) {
+        if (ok)
+            spice_inputs_channel_motion(c->inputs, atoi(w[1]), atoi(w[2]), 0);
+    } else if (!strcmp(w[0], "position") && n == 3) {
+        if (ok)
+            spice_inputs_channel_position(c->inputs, atoi(w[1]), atoi(w[2]), 0, 0);
+    } else if (!strcmp(w[0], "button") && n == 2) {
+        int button = atoi(w[1]);
+
+        if (ok) {
+            spice_inputs_channel_button_press(c->inputs, button, button <= 3 ? 1 << (button - 1) : 0);
+            spice_inputs_channel_button_release(c->inputs, button, 0);
+        }
+    } else {
+        return FALSE;
+    }
+    say("answer", w[0], "ok", 'b', ok, NULL);
+    return TRUE;
+}
+
 static void run_command(Client *c, char *line)
 {
     g_auto(GStrv) w = g_strsplit_set(g_strstrip(line), " \t", -1);
@@ -248,10 +275,8 @@ static void run_command(Client *c, char *line)
         say("answer", "key", "ok", 'b', c->inputs != NULL, NULL);
     } else if (!strcmp(w[0], "port-write") && n == 3) {
         say("answer", "port-write", "ok", 'b', port_write(c->session, w[1], w[2]), NULL);
-    } else if (!strcmp(w[0], "motion") && n == 3) {
-        if (c->inputs)
-            spice_inputs_channel_motion(c->inputs, atoi(w[1]), atoi(w[2]), 0);
-        say("answer", "motion", "ok", 'b', c->inputs != NULL, NULL);
+    } else if (run_pointer_command(c, w, n)) {
+        return;
     } else if (!strcmp(w[0], "playback")) {
         sound_answer_playback();
     } else if (!strcmp(w[0], "record") && n == 2) {
