@@ -10,8 +10,9 @@
 
 #include "common/wire/msg-smartcard.h"
 
-/* Header included. Card commands and answers have up to 64 KiB in their longest form, 270 bytes in common use. */
-#define VSC_MESSAGE_MAX (64u * 1024 + 256)
+/* Header included. Cards use 270 bytes as a rule. QEMU's card device holds so many bytes and waits for ever for the rest
+ * of a longer message. */
+#define VSC_MESSAGE_MAX (64u * 1024)
 
 typedef struct VscStream {
     GByteArray *partial; /* the message that is being read, from its header on */

@@ -4,6 +4,7 @@
 taken out, also after a live migration, and QEMU's card device is pulled out and plugged in again. What QEMU says of its
 card device tells what arrived there, and the client goes on only when it has the answers."""
 import os
+import struct
 import sys
 import time
 
@@ -14,8 +15,11 @@ import certificates  # noqa: E402
 import qemu  # noqa: E402
 from client import Client  # noqa: E402
 from qemu import Qemu  # noqa: E402
+from rawclient import Session  # noqa: E402
 
 LIB = os.environ.get("SPICE_LIB", os.path.join(TOP, "build", "lib"))
+SMARTCARD, DATA = 8, 101  # channel type, message type
+LONGEST = 65536 - 12
 CARD = "ccid-card-passthru"
 PUT_IN, TAKEN_OUT = "VSC_ATR 15", "VSC_CardRemove"
 READER_ADDED, READER_REMOVED = "CCID Attach", "CCID Detach"
@@ -120,9 +124,32 @@ def second_device(path):
         play_with_card(client, machine)
 
 
+def message(kind, payload=b"", reader=0):
+    return struct.pack("<III", kind, reader, len(payload)) + payload
+
+
+def longest_message(path):
+    """QEMU's card device waits for ever for the end of a message that is longer than its buffer."""
+    with Machine() as machine:
+        for size, good in (LONGEST, True), (LONGEST + 1, False), (100, True):
+            with Session(machine.port) as session:
+                card = session.open(SMARTCARD)
+                for sent in message(3, b"name\0", 0xffffffff), message(5, b"\x3b\0\0"):
+                    card.send(DATA, sent)
+                    card.read_until(DATA)
+                card.send(DATA, message(7, bytes(size)))
+                if good:
+                    card.send(DATA, message(6))
+                    assert card.read_until(DATA)[-1].body == message(2, bytes(4))
+                else:
+                    card.wait_closed()
+            machine.wait_said(READER_ADDED, READER_REMOVED)
+
+
 CASES = [
     ("a card through a live migration", cases.in_directory(migration)),
     ("a card device that is plugged in again", cases.in_directory(plug_again)),
+    ("the longest message", cases.in_directory(longest_message)),
     ("a second card device", cases.in_directory(second_device)),
 ]
 
