@@ -10,8 +10,8 @@
 
 #include "common/wire/msg-smartcard.h"
 
-/* Header included. Cards use 270 bytes as a rule. QEMU's card device holds so many bytes and waits for ever for the rest
- * of a longer message. */
+/* Header included. Cards use 270 bytes as a rule. QEMU's card device holds so many bytes and waits for ever for the
+ * rest of a longer message. */
 #define VSC_MESSAGE_MAX (64u * 1024)
 
 typedef struct VscStream {
