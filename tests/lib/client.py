@@ -11,7 +11,7 @@ class Client(Peer):
     """Connects at once. `without` names main capabilities to drop, e.g. ["SEAMLESS_MIGRATE"]. Sizes are bytes."""
 
     def __init__(self, port, host="127.0.0.1", password=None, cache_size=None, glz_window_size=None, audio=False,
-                 audio_file=None, without=(), log=None, env=None):
+                 audio_file=None, smartcard_db=None, without=(), log=None, env=None):
         argv = [program("tests/lib/gtk-client"), "--host", host, "--port", str(port)]
         if password is not None:
             argv += ["--password", password]
@@ -23,6 +23,8 @@ class Client(Peer):
             argv.append("--audio")
         if audio_file:
             argv += ["--audio-file", audio_file]
+        if smartcard_db:
+            argv += ["--smartcard-db", smartcard_db]
         caps = {"SPICE_MAIN_CAP_" + name: "0" for name in without}
         super().__init__(argv, log=log, env=dict(caps, **(env or {})))
 
@@ -81,6 +83,10 @@ class Client(Peer):
     def record(self, path):
         """Begins to send the samples of a file, at the speed of 48 kHz stereo; event record-end when they are sent."""
         return self.command("record", path)
+
+    def card(self, action):
+        """insert or remove: the software smartcard."""
+        return self.command("card", action)
 
     def key(self, code):
         return self.command("key", code)
