@@ -77,7 +77,8 @@ def main():
         if base in TSAN:
             jobs.append((base + " (tsan)", ["build/tsan/obj/" + rel, "--tap"]))
     for path in sorted(glob.glob(TOP + "/tests/integration/test_*.py") + glob.glob(TOP + "/tests/interop/test_*.py") +
-                       glob.glob(TOP + "/tests/qemu/test_*.py")):
+                       glob.glob(TOP + "/tests/qemu/test_*.py") + glob.glob(TOP + "/tests/xspice/test_*.py") +
+                       glob.glob(TOP + "/tests/libvirt/test_*.py")):
         jobs.append((os.path.relpath(path, TOP), [sys.executable, path]))
     total = [0, 0, 0]
     for name, argv in jobs:

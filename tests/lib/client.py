@@ -11,7 +11,7 @@ class Client(Peer):
     """Connects at once. `without` names main capabilities to drop, e.g. ["SEAMLESS_MIGRATE"]. Sizes are bytes."""
 
     def __init__(self, port, host="127.0.0.1", password=None, cache_size=None, glz_window_size=None, audio=False,
-                 audio_file=None, without=(), log=None, env=None):
+                 audio_file=None, smartcard_db=None, without=(), log=None, env=None):
         argv = [program("tests/lib/gtk-client"), "--host", host, "--port", str(port)]
         if password is not None:
             argv += ["--password", password]
@@ -23,6 +23,8 @@ class Client(Peer):
             argv.append("--audio")
         if audio_file:
             argv += ["--audio-file", audio_file]
+        if smartcard_db:
+            argv += ["--smartcard-db", smartcard_db]
         caps = {"SPICE_MAIN_CAP_" + name: "0" for name in without}
         super().__init__(argv, log=log, env=dict(caps, **(env or {})))
 
@@ -82,6 +84,10 @@ class Client(Peer):
         """Begins to send the samples of a file, at the speed of 48 kHz stereo; event record-end when they are sent."""
         return self.command("record", path)
 
+    def card(self, action):
+        """insert or remove: the software smartcard."""
+        return self.command("card", action)
+
     def key(self, code):
         return self.command("key", code)
 
@@ -102,3 +108,11 @@ class Client(Peer):
 
     def clipboard_counts(self):
         return self.command("clipboard-counts")
+
+    def position(self, x, y):
+        """The pointer's place, in mouse mode client."""
+        return self.command("position", x, y)
+
+    def button(self, number):
+        """Presses and releases one: 1 left, 2 middle, 3 right, 4 wheel up, 5 wheel down."""
+        return self.command("button", number)

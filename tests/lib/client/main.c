@@ -3,7 +3,7 @@
  * gtk-client: a headless SPICE client for tests, the client library without a window.
  *
  *     gtk-client --host HOST --port PORT [--password P] [--cache-size BYTES] [--glz-window-size BYTES]
- *                [--audio [--audio-file FILE]] [--usb]
+ *                [--audio [--audio-file FILE]] [--usb] [--smartcard-db DIR]
  *     gtk-client --uri spice://HOST:PORT
  *
  * Commands on stdin, a line each; answers and events on stdout, a JSON object a line:
@@ -18,13 +18,17 @@
  *     clipboard-stream on|off  the same through the clipboard, with an agent that asks and answers; off: pauses
  *     clipboard-counts
  *     motion DX DY        relative motion of the mouse
+ *     position X Y        the pointer's place, if the client decides it (mouse mode 2)
+ *     button NUMBER       presses and releases a button: 1 left, 2 middle, 3 right, 4 wheel up, 5 wheel down
  *     playback            bytes and SHA-256 of what was played
  *     record FILE         records the samples of a file
+ *     card insert|remove  the software smartcard
  *     quit
  *
  * Answers carry "answer", events "event". Exit code: 0 after quit or end of input, 1 if the main channel fails or ends,
  * 2 for wrong arguments.
  */
+#include "tests/lib/client/card.h"
 #include "tests/lib/client/clipboard.h"
 #include "tests/lib/client/picture.h"
 #include "tests/lib/client/port.h"
@@ -252,6 +256,31 @@ static gboolean run_stream_command(Client *c, char **w, guint n)
     return TRUE;
 }
 
+/* FALSE: the words are no command of the pointer. */
+static gboolean run_pointer_command(Client *c, char **w, guint n)
+{
+    gboolean ok = c->inputs != NULL;
+
+    if (!strcmp(w[0], "motion") && n == 3) {
+        if (ok)
+            spice_inputs_channel_motion(c->inputs, atoi(w[1]), atoi(w[2]), 0);
+    } else if (!strcmp(w[0], "position") && n == 3) {
+        if (ok)
+            spice_inputs_channel_position(c->inputs, atoi(w[1]), atoi(w[2]), 0, 0);
+    } else if (!strcmp(w[0], "button") && n == 2) {
+        int button = atoi(w[1]);
+
+        if (ok) {
+            spice_inputs_channel_button_press(c->inputs, button, button <= 3 ? 1 << (button - 1) : 0);
+            spice_inputs_channel_button_release(c->inputs, button, 0);
+        }
+    } else {
+        return FALSE;
+    }
+    say("answer", w[0], "ok", 'b', ok, NULL);
+    return TRUE;
+}
+
 static void run_command(Client *c, char *line)
 {
     g_auto(GStrv) w = g_strsplit_set(g_strstrip(line), " \t", -1);
@@ -273,14 +302,14 @@ static void run_command(Client *c, char *line)
         say("answer", "key", "ok", 'b', c->inputs != NULL, NULL);
     } else if (!strcmp(w[0], "port-write") && n == 3) {
         say("answer", "port-write", "ok", 'b', port_write(c->session, w[1], w[2]), NULL);
-    } else if (!strcmp(w[0], "motion") && n == 3) {
-        if (c->inputs)
-            spice_inputs_channel_motion(c->inputs, atoi(w[1]), atoi(w[2]), 0);
-        say("answer", "motion", "ok", 'b', c->inputs != NULL, NULL);
+    } else if (run_pointer_command(c, w, n)) {
+        return;
     } else if (!strcmp(w[0], "playback")) {
         sound_answer_playback();
     } else if (!strcmp(w[0], "record") && n == 2) {
         sound_record(w[1]);
+    } else if (!strcmp(w[0], "card") && n == 2) {
+        say("answer", "card", "ok", 'b', card_insert(!strcmp(w[1], "insert")), NULL);
     } else if (!strcmp(w[0], "quit")) {
         c->quitting = TRUE;
         g_main_loop_quit(c->loop);
@@ -306,7 +335,7 @@ static gboolean on_stdin(GIOChannel *io, GIOCondition condition, gpointer data)
 
 static gboolean parse_options(Client *c, int argc, char **argv)
 {
-    g_autofree char *uri = NULL, *host = NULL, *port = NULL, *password = NULL, *audio_file = NULL;
+    g_autofree char *uri = NULL, *host = NULL, *port = NULL, *password = NULL, *audio_file = NULL, *db = NULL;
     int cache_size = 0, window = 0;
     GOptionEntry entries[] = {
         {"uri", 0, 0, G_OPTION_ARG_STRING, &uri, "spice://HOST:PORT", NULL},
@@ -318,6 +347,7 @@ static gboolean parse_options(Client *c, int argc, char **argv)
         {"audio", 0, 0, G_OPTION_ARG_NONE, &c->audio, "connect playback and record", NULL},
         {"audio-file", 0, 0, G_OPTION_ARG_FILENAME, &audio_file, "write what is played there", NULL},
         {"usb", 0, 0, G_OPTION_ARG_NONE, &c->usb, "connect usbredir", NULL},
+        {"smartcard-db", 0, 0, G_OPTION_ARG_STRING, &db, "certificate database of a software smartcard", NULL},
         {NULL, 0, 0, 0, NULL, NULL, NULL},
     };
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
@@ -330,6 +360,8 @@ static gboolean parse_options(Client *c, int argc, char **argv)
     }
     sound_init(audio_file);
     g_object_set(c->session, "enable-audio", c->audio, "enable-usbredir", c->usb, "enable-smartcard", FALSE, NULL);
+    if (db)
+        card_init(c->session, db);
     if (uri)
         g_object_set(c->session, "uri", uri, NULL);
     else
