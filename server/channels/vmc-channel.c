@@ -278,7 +278,7 @@ static void vmc_connected(ChannelClient *cc)
 
     if (vmc->cc) {
         WARN_LIMITED("channel %u:%u has a client already; a second connection is closed", cc->channel->type,
-                  cc->channel->id);
+                     cc->channel->id);
         channel_client_disconnect(cc);
         return;
     }
