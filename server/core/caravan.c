@@ -315,11 +315,24 @@ static void leave(Caravan *caravan)
             main_client_send_end(client);
         else if (!main_client_is_local(client))
             main_client_send_switch_host(client, &caravan->target);
-        migration_report_set_mode(caravan->report, t->seamless    ? MIGRATION_MODE_SEAMLESS
-                                                   : t->connected ? MIGRATION_MODE_SEMI_SEAMLESS
-                                                                  : MIGRATION_MODE_SWITCH_HOST);
+        if (t->connected || !main_client_is_local(client))
+            migration_report_set_mode(caravan->report, t->seamless    ? MIGRATION_MODE_SEAMLESS
+                                                       : t->connected ? MIGRATION_MODE_SEMI_SEAMLESS
+                                                                      : MIGRATION_MODE_SWITCH_HOST);
         client_unref(client);
     }
+}
+
+/* Those that cannot follow: nothing comes for them any more, and the host need not wait until they notice. */
+static void dismiss_local_clients(Caravan *caravan)
+{
+    g_autoptr(GPtrArray) clients = g_ptr_array_new();
+
+    for (guint i = 0; i < caravan->travellers->len; i++)
+        g_ptr_array_add(clients, g_array_index(caravan->travellers, Traveller, i).client);
+    for (guint i = 0; i < clients->len; i++)
+        if (main_client_is_local(clients->pdata[i]))
+            client_disconnect(clients->pdata[i]);
 }
 
 int caravan_end(Caravan *caravan, bool completed)
@@ -357,6 +370,7 @@ int caravan_end(Caravan *caravan, bool completed)
     forget_target(caravan);
     if (caravan->job.phase == JOB_HANDOVER)
         enter(caravan, JOB_CONFIRM);
+    dismiss_local_clients(caravan);
     if (any(caravan, offsetof(Traveller, leaving)))
         loop_timer_start(caravan->timer, WAIT_DISCONNECT_MS);
     else
