@@ -32,7 +32,7 @@ MIGRATION_MESSAGES = {"BEGIN": 101, "CANCEL": 102, "SWITCH_HOST": 111, "END": 11
 COMPLETED = "SPICE_MIGRATE_COMPLETED"
 SLOW = 64 * 1024  # bytes a second: the memory of a drawing guest is never copied to the end
 FAST = 1 << 30
-COMPLAINT = re.compile(r"(Spice-|GSpice-|GLib-|GObject-).*(WARNING|CRITICAL|ERROR)|Spice-(WARNING|CRITICAL|ERROR)")
+COMPLAINT = re.compile(r"(WARNING|CRITICAL|ERROR) \*\*|(warning|error|critical): Spice|Spice-")
 
 
 def until(true, what, timeout=20, pause=0.05):
@@ -242,6 +242,9 @@ class Voyage:
         for name, text in [("machine %d" % n, g.log_text()) for n, g in enumerate(self.guests)]:
             for line in text.splitlines()[-15:]:
                 print("# %s: %s" % (name, line))
+        for number, guest in enumerate(self.guests):
+            for line in guest.transcript:
+                print("# monitor %d: %s" % (number, line))
         if os.path.exists(self._path("client")):
             with open(self._path("client"), errors="replace") as stream:
                 for line in stream.read().splitlines()[-15:]:
