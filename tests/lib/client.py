@@ -12,7 +12,8 @@ class Client(Peer):
 
     def __init__(self, port=None, host="127.0.0.1", password=None, cache_size=None, glz_window_size=None, audio=False,
                  audio_file=None, without=(), uri=None, log=None, env=None):
-        argv = [program("tests/lib/gtk-client")] + (["--uri", uri] if uri else ["--host", host, "--port", str(port)])
+        address = ["--uri", uri] if uri else ["--host", host, "--port", str(port)]
+        argv = [program("tests/lib/gtk-client")] + address
         if password is not None:
             argv += ["--password", password]
         if cache_size:

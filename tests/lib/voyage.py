@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Voyage: one client that travels between unmodified QEMUs, with a wiretap in between, and everything judged at the end.
+"""Voyage: one client that travels between unmodified QEMUs, with a wiretap in between, and all judged at the end.
 
     with Voyage() as v:
         a = v.guest()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Live migrations of QEMU that are cancelled or fail at any moment: the session goes on where it can, and travels later (TAP)."""
+"""Live migrations of QEMU that are cancelled or fail at any moment: the session goes on, and travels later (TAP)."""
 import os
 import socket
 import sys

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a client can do after it has moved with a QEMU: mouse, channels that are plugged in later, UNIX sockets (TAP)."""
+"""What a client has after it has moved with a QEMU: mouse, channels that are plugged in later, UNIX sockets (TAP)."""
 import os
 import sys
 

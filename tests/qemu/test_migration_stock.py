@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Live migrations between QEMUs with this library and with the stock one: the session lives, the pictures are equal (TAP)."""
+"""Live migrations between QEMUs with this library and the stock one: the session lives, pictures are equal (TAP)."""
 import os
 import sys
 

@@ -133,8 +133,8 @@ def ping_pong():
                     guest.close()
                     guest = following
                     figures.append(settled(guest))
-                events = [e for e in client.poll() if e["event"] in ("disconnected", "channel-destroy", "primary-destroy")]
-                assert client.alive() and not events, events
+                bad = [e for e in client.poll() if e["event"] in ("disconnected", "channel-destroy", "primary-destroy")]
+                assert client.alive() and not bad, bad
                 new = [e for e in client.events if e["event"] == "channel-new"]
                 assert len(new) == len({(e["type"], e["id"]) for e in new}), "it has connected anew: %s" % new
         finally:
