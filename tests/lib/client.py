@@ -8,7 +8,10 @@ DISPLAY = 2
 
 
 class Client(Peer):
-    """Connects at once, to port or uri. `without` names main capabilities to drop, e.g. ["SEAMLESS_MIGRATE"]. Sizes are bytes."""
+    """Connects at once, to port or uri. Sizes are bytes.
+
+    without: main capabilities to drop, e.g. ["SEAMLESS_MIGRATE"].
+    """
 
     def __init__(self, port=None, host="127.0.0.1", password=None, cache_size=None, glz_window_size=None, audio=False,
                  audio_file=None, without=(), uri=None, log=None, env=None):

@@ -101,10 +101,16 @@ class Qemu:
         with open(path, "rb") as f:
             return hashlib.sha256(f.read().split(b"\n", 3)[3]).hexdigest()
 
-    def migrate_to(self, other, client_port=None, timeout=30):
-        """A live migration in the order of a management layer; returns when it is complete."""
+    def migrate_to(self, other, client_port=None, timeout=30, linked=None):
+        """A live migration in the order of a management layer; returns when it is complete.
+
+        linked: a function that waits until the client is connected to the other host; without one it has half a second.
+        """
         self.qmp("client_migrate_info", protocol="spice", hostname="127.0.0.1", port=client_port or other.port)
-        time.sleep(0.5)
+        if linked:
+            linked()
+        else:
+            time.sleep(0.5)
         self.qmp("migrate", uri="tcp:127.0.0.1:%d" % other.migrate_port)
         deadline = time.monotonic() + timeout
         while True:

@@ -113,6 +113,12 @@ class Voyage:
                 return False  # it has no picture yet
         until(same, "%s: the client's and the machine's differ" % what, timeout)
 
+    def draw(self, guest, scenes):
+        """A command that a machine gets while its state is being loaded is lost: so it must run."""
+        if scenes:
+            until(lambda: guest.qmp("query-status")["running"], "the machine runs")
+            guest.draw(scenes)
+
     # What a management layer does
 
     def begin(self, source, target, port=None, linked=True):
@@ -156,7 +162,7 @@ class Voyage:
 
     def hop(self, source, target, before="", after="pd"):
         """A whole seamless migration, nothing sent twice."""
-        source.draw(before)
+        self.draw(source, before)
         self.equal(source, "before")
         self.begin(source, target)
         self.tap.mark("switch")
@@ -167,7 +173,7 @@ class Voyage:
         """The client shows the target's picture, with all that it had, and goes on to."""
         self.equal(target, "after the switch")
         self.tap.mark("after")
-        target.draw(after)
+        self.draw(target, after)
         self.equal(target, "after drawing on")
         if self.stock:
             return
@@ -187,7 +193,7 @@ class Voyage:
 
     def at_home(self, source, scenes="f"):
         """The session goes on where it was."""
-        source.draw(scenes)
+        self.draw(source, scenes)
         self.equal(source, "at the source")
         self.not_migrated(source)
 

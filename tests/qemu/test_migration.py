@@ -14,7 +14,7 @@ def pair(v, source=None, target=None):
     """A machine with a client that has seen something, and one that waits."""
     a = v.guest(**(source or {}))
     v.connect(a)
-    a.draw("pscpd")
+    v.draw(a, "pscpd")
     v.equal(a, "before")
     b = v.guest(incoming=True, **(target or {}))
     return a, b
@@ -42,7 +42,7 @@ def test_while_drawing():
         v.begin(a, b)
         v.tap.mark("switch")
         v.move(a, b)
-        b.draw("p")
+        v.draw(b, "p")
         v.arrived(b)
 
 
@@ -52,7 +52,7 @@ def semi_seamless(v, a, b):
     v.move(a, b)
     v.client.wait_picture()
     v.equal(b, "after the switch")
-    b.draw("pdnpd")
+    v.draw(b, "pdnpd")
     v.equal(b, "after drawing on")
     assert v.messages(a, "begin") == {"BEGIN": 1, "END": 1}, v.messages(a, "begin")
     assert v.reports(a) == [("completed", "semi-seamless")], v.reports(a)
@@ -79,7 +79,7 @@ def arrives_anew(v, a, b, messages):
     v.finish(a, b)
     v.client.wait_picture()
     v.equal(b, "after the switch")
-    b.draw("pd")
+    v.draw(b, "pd")
     v.equal(b, "after drawing on")
     assert v.messages(a, "begin") == messages, v.messages(a, "begin")
     assert v.reports(a)[-1] == ("completed", "switch-host"), v.reports(a)
@@ -100,7 +100,7 @@ def test_not_announced():
         a, b = pair(v)
         v.start(a, b)
         v.wait_status(a, "completed")
-        b.draw("f")
+        v.draw(b, "f")
         v.not_migrated(a, b)
         assert v.client.alive()
         v.connect(b)
@@ -163,7 +163,7 @@ def test_post_copy():
         v.client.wait_migrated()
         a.qmp("migrate-set-parameters", **{"max-postcopy-bandwidth": 0})
         v.finish(a, b)
-        b.draw("p")
+        v.draw(b, "p")
         v.arrived(b)
         assert v.reports(a) == [("completed", "seamless")], v.reports(a)
 

@@ -223,7 +223,7 @@ def test_source_dies_before_the_hand_over():
         assert v.client.process.wait(20) == 1
         v.connect(b)
         v.equal(b, "a new client")
-        b.draw("pd")
+        v.draw(b, "pd")
         v.equal(b, "after drawing on")
 
 

@@ -16,7 +16,7 @@ MOUSE_SERVER, MOUSE_CLIENT = 1, 2
 def pair(v, extra=(), **options):
     a = v.guest(extra=list(extra))
     v.connect(a)
-    a.draw("psd")
+    v.draw(a, "psd")
     v.equal(a, "before")
     return a, v.guest(incoming=True, extra=list(extra), **options)
 
@@ -126,7 +126,7 @@ def test_plugged_during_cancelled():
         v.begin(a, b)
         v.start(a, b, SLOW)
         plug(a, "more")
-        a.draw("f")
+        v.draw(a, "f")
         v.equal(a, "meanwhile")
         assert not ports(v), ports(v)
         a.qmp("migrate_cancel")
@@ -155,7 +155,7 @@ def test_plugged_during():
             plug(a, "more")
             if at_target:
                 plug(b, "more")
-            a.draw("f")
+            v.draw(a, "f")
             a.qmp("migrate-set-parameters", **{"max-bandwidth": FAST})
             v.finish(a, b)
             v.client.wait_migrated()
@@ -179,13 +179,13 @@ def test_unplugged_during():
         v.begin(a, b)
         unplug(a, "more")
         unplug(b, "more")
-        a.draw("f")
+        v.draw(a, "f")
         v.client.events.clear()
         v.start(a, b)
         v.finish(a, b)
         v.client.wait_picture()
         v.equal(b, "after the switch")
-        b.draw("pd")
+        v.draw(b, "pd")
         v.equal(b, "after drawing on")
         assert v.messages(a, "start") == {"BEGIN_SEAMLESS": 1, "CANCEL": 1, "SWITCH_HOST": 1}, v.messages(a, "start")
         assert not ports(v), ports(v)
@@ -197,7 +197,7 @@ def test_unix_socket():
     with Voyage() as v:
         a = v.guest(door=False, local=True)
         v.connect(a, uri="spice+unix://" + a.spice_path)
-        a.draw("psd")
+        v.draw(a, "psd")
         v.equal(a, "before")
         b = v.guest(incoming=True)
         a.qmp("client_migrate_info", protocol="spice", hostname="127.0.0.1", port=b.port)
@@ -210,7 +210,7 @@ def test_unix_socket():
         v.client.process.wait(20)
         v.connect(b)
         v.equal(b, "a new client")
-        b.draw("p")
+        v.draw(b, "p")
         v.equal(b, "after drawing on")
 
 

@@ -54,7 +54,7 @@ def test_semi_seamless():
         v.connect(guest)
         for lib in (LIB, "stock"):
             target = v.guest(incoming=True, lib=lib, seamless=False)
-            guest.draw("pscd")
+            v.draw(guest, "pscd")
             v.equal(guest, "before")
             v.begin(guest, target)
             v.move(guest, target)

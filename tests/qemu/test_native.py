@@ -56,7 +56,8 @@ def hop(tap, source, client, before="", after="pd"):
         source.draw(before)
         assert equal(source, client), "the picture differs before"
         tap.mark("switch")
-        source.migrate_to(destination, port)
+        source.migrate_to(destination, port,
+                          linked=lambda: client.wait_event("migration-state", state="migrating", timeout=20))
         source.wait_migrated()
         client.wait_migrated()
         assert equal(destination, client), "the picture differs after the switch"
