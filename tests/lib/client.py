@@ -8,11 +8,15 @@ DISPLAY = 2
 
 
 class Client(Peer):
-    """Connects at once. `without` names main capabilities to drop, e.g. ["SEAMLESS_MIGRATE"]. Sizes are bytes."""
+    """Connects at once, to port or uri. Sizes are bytes.
 
-    def __init__(self, port, host="127.0.0.1", password=None, cache_size=None, glz_window_size=None, audio=False,
-                 audio_file=None, smartcard_db=None, without=(), log=None, env=None):
-        argv = [program("tests/lib/gtk-client"), "--host", host, "--port", str(port)]
+    without: main capabilities to drop, e.g. ["SEAMLESS_MIGRATE"].
+    """
+
+    def __init__(self, port=None, host="127.0.0.1", password=None, cache_size=None, glz_window_size=None, audio=False,
+                 audio_file=None, smartcard_db=None, without=(), uri=None, log=None, env=None):
+        address = ["--uri", uri] if uri else ["--host", host, "--port", str(port)]
+        argv = [program("tests/lib/gtk-client")] + address
         if password is not None:
             argv += ["--password", password]
         if cache_size:

@@ -91,7 +91,7 @@ class Journey:
 
     def move(self, lib=OURS):
         source, destination = self.guest, self.start(lib, incoming=True)
-        source.migrate_to(destination, ready=self.wait_connected)
+        source.migrate_to(destination, linked=self.wait_connected)
         source.wait_migrated()
         self.wait_migrated()
         self.guest = destination
