@@ -32,9 +32,11 @@ class Qemu:
     """A machine without a disk: its firmware's messages are the picture.
 
     lib: directory of libspice-server.so.1, "stock" = the system's. incoming: waits for a migration on .migrate_port.
+    memory: MiB.
     """
 
-    def __init__(self, vga="std", lib=os.path.join(TOP, "build/lib"), incoming=False, seamless=True, extra=(), env=None):
+    def __init__(self, vga="std", lib=os.path.join(TOP, "build/lib"), incoming=False, seamless=True, extra=(), env=None,
+                 memory=64):
         self.port = free_port()
         self.migrate_port = free_port()
         self.dir = tempfile.mkdtemp(prefix="caravan-qemu-")
@@ -43,7 +45,7 @@ class Qemu:
         environment.pop("LD_LIBRARY_PATH", None)
         if lib != "stock":
             environment["LD_LIBRARY_PATH"] = os.path.abspath(lib)
-        argv = [PROGRAM, "-M", "pc", "-m", "64", "-nodefaults", "-display", "none", "-qmp",
+        argv = [PROGRAM, "-M", "pc", "-m", str(memory), "-nodefaults", "-display", "none", "-qmp",
                 "unix:%s,server=on,wait=off" % path, "-spice",
                 "port=%d,addr=127.0.0.1,disable-ticketing=on,seamless-migration=%s" %
                 (self.port, "on" if seamless else "off")]
