@@ -23,19 +23,20 @@ class LinuxGuest(Qemu):
     """command("picture 3") has the guest do one of painter's commands (see tests/guests/linux/painter.c).
 
     mode: native (X driver qxl without a kernel driver), kms (kernel driver qxl, X driver modesetting), kmsqxl (both qxl),
-    std, virtio, text (no X). heads: monitors of the first card; cards: QXL devices. agent: a port for spice-vdagent, which
+    std, virtio, text (no X). caches: the X driver qxl uses surfaces and the image cache. heads: monitors of the first card; cards: QXL devices. agent: a port for spice-vdagent, which
     then runs. tablet: an absolute pointing device. wait: returns when X is up. A destination needs the same options and
     incoming=True; it takes commands once it runs.
     """
 
     def __init__(self, mode="native", incoming=False, size="1024x768", heads=1, cards=1, agent=False, tablet=False,
+                 caches=True,
                  wait=True, boot_timeout=240, **options):
         build()
         self._lines = tempfile.mkdtemp(prefix="caravan-linux-")
         line = os.path.join(self._lines, "line")
         self.console = os.path.join(self._lines, "console")
-        append = "quiet mitigations=off nokaslr random.trust_cpu=on console=ttyS1 panic=-1 mode=%s size=%s heads=%d cards=%d agent=%d" % (
-            mode, size, heads, cards, agent)
+        append = "quiet mitigations=off nokaslr random.trust_cpu=on console=ttyS1 panic=-1 mode=%s size=%s heads=%d cards=%d agent=%d caches=%d" % (
+            mode, size, heads, cards, agent, caches)
         extra = ["-accel", "tcg", "-cpu", "max", "-kernel", os.path.join(FILES, "vmlinux"), "-initrd", os.path.join(FILES, "initrd"),
                  "-append", append, "-no-reboot",
                  "-drive", "file=%s,format=raw,if=none,id=disk,readonly=on" % os.path.join(FILES, "root.img"),

@@ -10,7 +10,7 @@
  *     picture N [X Y]         picture N as an image, at its own place or at X Y
  *     pictures FIRST COUNT    these, one after the other
  *     pixmap N [X Y]          the same by way of a pixmap that stays in the server
- *     blend N X Y             picture N, translucent where the X server can: half of its pixels by a stipple
+ *     chess N X Y             picture N, a chessboard of it: a clip region of many small rectangles
  *     scroll DY               moves the window's contents, copy within the screen
  *     text SEED               lines of text
  *     shapes SEED             rectangles, lines and arcs in all raster operations
@@ -119,11 +119,11 @@ static void copy_pixmap(Painter *p, unsigned number, int x, int y)
     XCopyArea(p->display, pixmap_of(p, number), p->window, p->gc, 0, 0, PICTURE_WIDTH, PICTURE_HEIGHT, x, y);
 }
 
-static void blend(Painter *p, unsigned number, int x, int y)
+static void chess(Painter *p, unsigned number, int x, int y)
 {
-    static const char dots[] = {0x55, (char)0xaa, 0x55, (char)0xaa, 0x55, (char)0xaa, 0x55, (char)0xaa};
+    static const char fields[] = {0x0f, 0x0f, 0x0f, 0x0f, (char)0xf0, (char)0xf0, (char)0xf0, (char)0xf0};
     Pixmap mask = XCreatePixmap(p->display, p->window, PICTURE_WIDTH, PICTURE_HEIGHT, 1);
-    Pixmap stipple = XCreateBitmapFromData(p->display, p->window, dots, 8, 8);
+    Pixmap stipple = XCreateBitmapFromData(p->display, p->window, fields, 8, 8);
     GC gc = XCreateGC(p->display, mask, 0, NULL);
 
     XSetFillStyle(p->display, gc, FillOpaqueStippled);
@@ -244,7 +244,7 @@ static void scene(Painter *p)
     scroll(p, -60);
     windows(p);
     copy_pixmap(p, 3, 200, 100);
-    blend(p, 4, 300, 200);
+    chess(p, 4, 300, 200);
     scroll(p, 40);
 }
 
@@ -387,8 +387,8 @@ static bool draw(Painter *p, const char *name, const int *v, int n)
         pictures(p, (unsigned)v[0], (unsigned)v[1]);
     else if (!strcmp(name, "pixmap"))
         copy_pixmap(p, (unsigned)v[0], x, y);
-    else if (!strcmp(name, "blend"))
-        blend(p, (unsigned)v[0], x, y);
+    else if (!strcmp(name, "chess"))
+        chess(p, (unsigned)v[0], x, y);
     else if (!strcmp(name, "scroll"))
         scroll(p, v[0]);
     else if (!strcmp(name, "text"))
