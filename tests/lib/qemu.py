@@ -90,10 +90,10 @@ class Qemu:
             else:
                 return answer["return"]
 
-    def screen_sum(self):
-        """SHA-256 of the screen's RGB bytes, as gtk-client gives it."""
+    def screen_sum(self, device=None, head=0):
+        """SHA-256 of the screen's RGB bytes, as gtk-client gives it; of the first display, or of a device by its id."""
         path = os.path.join(self.dir, "screen.ppm")
-        self.qmp("screendump", filename=path)
+        self.qmp("screendump", filename=path, **({"device": device, "head": head} if device else {}))
         with open(path, "rb") as f:
             return hashlib.sha256(f.read().split(b"\n", 3)[3]).hexdigest()
 

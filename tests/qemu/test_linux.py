@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""QEMU with a Linux guest: every kind of graphics is usable with a real client, and moves to another QEMU (TAP).
+
+HOST_LIB=stock: the same with the stock library, to see what it says and costs; then only the pictures are judged.
+"""
+import os
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from functools import partial
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+import cases  # noqa: E402
+import linux_guest  # noqa: E402
+import qemu  # noqa: E402
+from client import Client  # noqa: E402
+from linux_guest import LinuxGuest  # noqa: E402
+from wiretap import Wiretap  # noqa: E402
+
+LOCAL = "127.0.0.1"
+LIB = os.environ.get("HOST_LIB", os.path.join(qemu.TOP, "build/lib"))
+SERVER, CLIENT = 1, 2  # mouse modes
+PICTURES = "pictures 0 12"
+KEYS = {0x1e: 38, 0x10: 24, 0x39: 65}  # scan codes of a PC keyboard: X's key codes
+CAPS_LOCK = 0x3a
+RELATIVE = ("-machine", "vmport=off")  # or the guest would find an absolute mouse
+
+
+class Session:
+    """One machine, the proxy and a client; move() makes it the next machine."""
+
+    def __init__(self, stack, *directory, **options):
+        self.stack, self.options = stack, options
+        self.directory = stack.enter_context(tempfile.TemporaryDirectory())
+        self.guest = self._machine(wait=False)
+        self.tap = stack.enter_context(Wiretap([(LOCAL, self.guest.port)]))
+        self.client_log = os.path.join(self.directory, "client.log")
+        self.client = stack.enter_context(Client(self.tap.ports[0], log=self.client_log))
+        self.client.wait_picture()
+        self.guest.wait_up()
+
+    def _machine(self, **more):
+        return self.stack.enter_context(LinuxGuest(lib=LIB, **self.options, **more))
+
+    def equal(self, what, heads=((None, 0),), timeout=30):
+        """The client comes to show what the machine does. heads: pairs (QEMU's device, the client's display channel)."""
+        deadline = time.monotonic() + timeout
+        while not all(self.guest.screen_sum(device) == self.client.sum(display) for device, display in heads):
+            assert time.monotonic() < deadline, "the picture differs: " + what
+            time.sleep(0.1)
+
+    def draw(self, *commands):
+        self.guest.draw(*commands)
+
+    def move(self):
+        """One live migration."""
+        source, destination = self.guest, self._machine(incoming=True)
+        port = self.tap.add_route(LOCAL, destination.port)
+        self.tap.mark("switch")
+        source.migrate_to(destination, port, timeout=120)
+        source.wait_migrated()
+        self.client.wait_migrated()
+        self.guest = destination
+        self.check_logs(source)
+        source.close()
+
+    def switch_bytes(self):
+        """Of the display channels, from the destination."""
+        route = len(self.tap.ports) - 1
+        return sum(c["from_server"]["bytes"] for c in self.tap.phase("switch")["channels"]
+                   if c["type"] == 2 and c["route"] == route)
+
+    def check_logs(self, machine):
+        assert LIB == "stock" or "Spice-" not in machine.log_text(), machine.log_text()
+        assert "qxl" not in machine.log_text() and "rror" not in machine.log_text(), machine.log_text()
+
+    def check(self):
+        """Nobody has anything to say against it."""
+        self.check_logs(self.guest)
+        with open(self.client_log, errors="replace") as f:
+            said = f.read()
+        assert "WARNING" not in said and "CRITICAL" not in said, said
+        ignored = () if LIB != "stock" else ("sub-size",)
+        assert not self.tap.violations(ignored), self.tap.violations(ignored)
+
+
+def wait_for(what, condition, timeout=20):
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+def check_keyboard(session):
+    session.guest.command("events")
+    heard = []
+    for code in KEYS:
+        session.client.key(code)
+    wanted = [word % key for key in KEYS.values() for word in ("key %d", "release %d")]
+
+    def all_came():
+        heard.extend(line for line in session.guest.command("events").splitlines() if "e" == line[1] or "el" in line)
+        return len(heard) >= len(wanted)
+
+    wait_for("keys", all_came)
+    assert heard == wanted, heard
+    for lit in (4, 0):  # the guest's X server answers by the keyboard's light
+        session.client.key(CAPS_LOCK)
+        wait_for("caps lock %d" % lit, lambda lit=lit: session.client.modifiers() & 4 == lit)
+
+
+def check_mouse(session):
+    """Relative motion arrives pixel by pixel."""
+    session.client.wait_mouse_mode(SERVER)
+    for _ in range(2):  # away from all borders
+        session.client.motion(-100, -50)
+    x, y = wait_for("motion", lambda: settled(session))
+    session.client.motion(30, 20)
+    wait_for("relative motion", lambda: pointer(session) == (x + 30, y + 20))
+    check_buttons(session)
+
+
+def check_tablet(session):
+    """Absolute positions arrive, exactly where the client said."""
+    session.client.wait_mouse_mode(CLIENT)
+    for x, y in ((100, 200), (900, 700), (0, 0), (512, 384)):
+        session.client.position(x, y)
+        wait_for("position %d %d" % (x, y), lambda x=x, y=y: near(pointer(session), (x, y)))
+    check_buttons(session)
+
+
+def near(one, other):
+    return all(abs(a - b) <= 1 for a, b in zip(one, other))
+
+
+def pointer(session):
+    return tuple(map(int, session.guest.command("pointer").split()))
+
+
+def settled(session):
+    """The pointer's place once it is at rest, else None."""
+    before = pointer(session)
+    time.sleep(0.3)
+    return before if pointer(session) == before else None
+
+
+def check_buttons(session):
+    session.guest.command("events")
+    heard = []
+    for number in (1, 2, 3, 4, 5):
+        session.client.button(number)
+
+    def all_came():
+        heard.extend(line for line in session.guest.command("events").splitlines() if "button" in line)
+        return len(heard) >= 10
+
+    wait_for("buttons", all_came)
+    assert heard == [word % number for number in (1, 2, 3, 4, 5) for word in ("button %d", "unbutton %d")], heard
+
+
+def check_migration(session, cached, pointing, heads=((None, 0),)):
+    """Pictures are drawn twice before and once after; cached: nothing of them may come again."""
+    session.draw("clear 406080", PICTURES, "text 3", PICTURES)
+    session.equal("before the move", heads)
+    session.move()
+    session.equal("after the move", heads)
+    cost = session.switch_bytes()
+    session.tap.mark("after")
+    session.draw(PICTURES)
+    session.equal("drawn again", heads)
+    phase = session.tap.phase("after")
+    print("# display bytes of the switch itself %d, of the pictures again %d" % (cost, display_bytes(phase)))
+    counts = phase["total"]["cache"]
+    if LIB != "stock":
+        assert counts["inval_all"] == 0 and counts["resent"] == 0 and counts["resent_lost"] == 0, counts
+        assert counts["missing"] == 0, counts
+        if cached:
+            assert cost <= 8192, cost
+            assert counts["hits"] > 0, counts
+    check_keyboard(session)
+    pointing(session)
+    session.draw("scene")
+    session.equal("the scene after the move", heads)
+
+
+def display_bytes(phase):
+    return sum(c["from_server"]["bytes"] for c in phase["channels"] if c["type"] == 2)
+
+
+def resize(session):
+    for size in ("800x600", "1024x768"):
+        output = session.guest.shell("xrandr | sed -n 's/ connected.*//p'").split()[0]
+        session.guest.shell("xrandr --output %s --mode %s" % (output, size))
+        session.draw("clear 205020", "text 5")
+        session.equal("in " + size)
+        width, height = map(int, size.split("x"))
+        assert session.client.command("sum")["width"] == width
+        assert session.client.monitors()["0:0"].startswith(size), session.client.monitors()
+
+
+def usable(mode, pointing, cached=False, options=None):
+    """Boot, scenes, cursors, another resolution, keyboard and mouse; then a move to another machine."""
+    with ExitStack() as stack:
+        session = Session(stack, mode=mode, **(options or {}))
+        session.equal("at the start")
+        session.draw("scene")
+        session.equal("the scene")
+        for cursor in (1, 2, 3, 0):
+            session.draw("cursor %d" % cursor)
+        resize(session)
+        check_keyboard(session)
+        pointing(session)
+        check_migration(session, cached, pointing)
+        session.check()
+
+
+TABLET, MOUSE = {"tablet": True}, {"extra": RELATIVE}
+CASES = [("native X driver of qxl", partial(usable, "native", check_mouse, True, MOUSE)),
+         ("kernel driver of qxl", partial(usable, "kms", check_tablet, False, TABLET)),
+         ("kernel driver and X driver of qxl", partial(usable, "kmsqxl", check_mouse, False, MOUSE)),
+         ("standard VGA", partial(usable, "std", check_mouse, False, MOUSE)),
+         ("virtio VGA", partial(usable, "virtio", check_tablet, False, TABLET))]
+
+
+def skip():
+    reason = qemu.unavailable()
+    if not reason:
+        linux_guest.build()
+    return reason
+
+
+if __name__ == "__main__":
+    sys.exit(cases.run(CASES, skip=skip()))
