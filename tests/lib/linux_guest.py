@@ -37,7 +37,8 @@ class LinuxGuest(Qemu):
         self.console = os.path.join(self._lines, "console")
         append = "quiet mitigations=off nokaslr random.trust_cpu=on console=ttyS1 panic=-1 mode=%s size=%s heads=%d cards=%d agent=%d caches=%d" % (
             mode, size, heads, cards, agent, caches)
-        extra = ["-accel", "tcg", "-cpu", "max", "-kernel", os.path.join(FILES, "vmlinux"), "-initrd", os.path.join(FILES, "initrd"),
+        # Without vmport the mouse is a plain one; the guest would find an absolute one behind that port.
+        extra = ["-accel", "tcg", "-cpu", "max", "-machine", "vmport=off", "-kernel", os.path.join(FILES, "vmlinux"), "-initrd", os.path.join(FILES, "initrd"),
                  "-append", append, "-no-reboot",
                  "-drive", "file=%s,format=raw,if=none,id=disk,readonly=on" % os.path.join(FILES, "root.img"),
                  "-device", "virtio-blk-pci,drive=disk",
