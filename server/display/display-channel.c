@@ -103,8 +103,9 @@ static bool check_op(DisplayChannel *display, const DrawOp *op, GError **error)
         return refuse(error, "it draws on a surface that does not exist", op->surface_id);
     if (op->box.left < 0 || op->box.top < 0 || op->box.right > (int32_t)dest->width ||
         op->box.bottom > (int32_t)dest->height) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "its box %d,%d-%d,%d lies outside the surface %u (%ux%u)",
-                    op->box.left, op->box.top, op->box.right, op->box.bottom, op->surface_id, dest->width, dest->height);
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_NO_SPACE, "its box %d,%d-%d,%d lies outside the surface %u (%ux%u)",
+                    op->box.left, op->box.top, op->box.right, op->box.bottom, op->surface_id, dest->width,
+                    dest->height);
         return false;
     }
     for (unsigned i = 0; i < DRAW_OP_MAX_DEPS; i++)

@@ -247,6 +247,7 @@ def check_agent(session, number):
     """Pointer, clipboard and files through the agent; number: makes the contents differ from last time's."""
     client, guest = session.client, session.guest
     client.wait_mouse_mode(CLIENT)
+    wait_for("X to see the agent's pointer", lambda: guest.shell("grep -c 'tablet: initialized' /run/xorg.log; :") != "0")
     for x, y in ((100, 200), (700, 500), (400, 300 + number)):
         client.position(x, y)
         wait_for("position %d %d" % (x, y), lambda x=x, y=y: near(pointer(session), (x, y)))
