@@ -268,7 +268,7 @@ def check_agent(session, number):
     client.copy_files(path)
     with open(path, "rb") as f:
         wanted = hashlib.sha256(f.read()).hexdigest()
-    wait_for("the file", lambda: guest.shell("sha256sum /root/Downloads/file%d; :" % number).split()[0] == wanted)
+    wait_for("the file", lambda: guest.shell("sha256sum /tmp/Downloads/file%d; :" % number).split()[0] == wanted)
 
 
 def check_monitors(session, sizes):

@@ -7,8 +7,8 @@
 #     DIR/root.img  ext4, only ever mounted read-only, so any number of machines share it
 #
 # The packages are fetched by apt and unpacked into a directory; nothing is installed, none of their scripts run, and the
-# host's own system stays as it is. What is there and still fits these files is kept. --needed: only tells whether it
-# does not fit (exit status 0).
+# host's own system stays as it is. What is there and still fits these files is kept. --needed: only tells whether there
+# is something to do (exit status 0).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
@@ -32,8 +32,8 @@ fi
 exec 9>"$out/lock"
 flock 9 # several tests may want it at once
 fits && exit 0
-rm -rf "$out/key" "$out/root" "$out/boot"
-mkdir -p "$out/debs/partial" "$out/root" "$out/boot"
+rm -rf "$out/key" "$out/tree" "$out/boot"
+mkdir -p "$out/debs/partial" "$out/tree" "$out/boot"
 : >"$out/status" # for apt: a system on which nothing is installed
 
 apt() { apt-get -qq -o Dir::State::status="$out/status" -o Dir::Cache::archives="$out/debs" -o Debug::NoLocking=1 -o APT::Sandbox::User=root "$@"; }
@@ -51,14 +51,14 @@ rm -f "$out/debs"/*.deb
 fetch || { apt-get -qq update && fetch; }
 
 for deb in "$out/debs"/*.deb; do
-	dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$out/root" --no-same-owner --exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' \
+	dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$out/tree" --no-same-owner --exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' \
 		--exclude='./usr/share/locale/*' --exclude='./usr/share/icons/*' --exclude='./usr/share/themes/*' --exclude='*/gconv/*' \
 		--exclude='./usr/share/bug/*' --exclude='./usr/share/X11/locale/[a-bd-z]*' --keep-directory-symlink
 done
 rm -rf "$out/debs"
-cd "$out/root"
+cd "$out/tree"
 version=$(ls lib/modules)
-busybox=$out/root/bin/busybox
+busybox=$out/tree/bin/busybox
 
 # The kernel's payload is its last xz stream; what follows it is not part of it, which xz says and does not mind.
 offset=$(LC_ALL=C grep -abom1 "$(printf '\3757zXZ')" "boot/vmlinuz-$version" | head -n1 | cut -d: -f1)
@@ -66,7 +66,7 @@ tail -c+$((offset + 1)) "boot/vmlinuz-$version" | xz -dc --single-stream >"$out/
 strip -g "$out/vmlinux"
 
 # Only the modules that are named, and what they need.
-"$busybox" depmod -b "$out/root" "$version"
+"$busybox" depmod -b "$out/tree" "$version"
 files_of() { # files_of MODULE...: their files below lib/modules/VERSION, what they need first
 	local name line
 	for name; do
@@ -79,7 +79,7 @@ files_of() { # files_of MODULE...: their files below lib/modules/VERSION, what t
 files_of $modules >"$out/modules"
 # shellcheck disable=SC2086
 files_of $boot_modules >"$out/boot-modules"
-mkdir -p "$out/boot/modules" "$out/boot/bin" "$out/boot/root" "$out/boot/dev" "$out/boot/proc"
+mkdir -p "$out/boot/modules" "$out/boot/bin" "$out/boot/disk" "$out/boot/dev" "$out/boot/proc"
 while read -r file; do
 	strip -g "lib/modules/$version/$file"
 	cp "lib/modules/$version/$file" "$out/boot/modules/"
@@ -87,7 +87,7 @@ done <"$out/boot-modules"
 sed 's,.*/,,' "$out/boot-modules" >"$out/boot/modules/order"
 (cd "lib/modules/$version" && find . -name '*.ko' | sed 's,^\./,,' | grep -vxFf "$out/modules" | xargs rm -f)
 find "lib/modules/$version" -name '*.ko' -exec strip -g {} +
-"$busybox" depmod -b "$out/root" "$version"
+"$busybox" depmod -b "$out/tree" "$version"
 cp "$busybox" "$out/boot/bin/"
 cp "$here/boot-init" "$out/boot/init"
 chmod +x "$out/boot/init"
@@ -105,5 +105,5 @@ ln -sf /proc/mounts etc/mtab
 rm -f "$out/root.img"
 mke2fs -q -t ext4 -O ^has_journal -L guest -d . "$out/root.img" "$(($(du -sm . | cut -f1) * 5 / 4 + 16))M"
 cd /
-rm -rf "$out/root" "$out/boot" "$out/status" "$out/modules" "$out/boot-modules"
+rm -rf "$out/tree" "$out/boot" "$out/status" "$out/modules" "$out/boot-modules"
 echo "$key" >"$out/key"
