@@ -6,6 +6,7 @@ HOST_LIB=stock: the same with the stock library, to see what it says and costs; 
 """
 import hashlib
 import os
+import re
 import sys
 import tempfile
 import time
@@ -24,6 +25,8 @@ LOCAL = "127.0.0.1"
 LIB = os.environ.get("HOST_LIB", os.path.join(qemu.TOP, "build/lib"))
 SERVER, CLIENT = 1, 2  # mouse modes
 PICTURES = "pictures 0 12"
+# An agent takes volumes, and then spice-gtk looks for its sound, with any server; GStreamer's plugins need not be there.
+NO_SOUND = r'Failed to create pipeline: no element|g_object_(ref|get|unref): assertion'
 KEYS = {0x1e: 38, 0x10: 24, 0x39: 65}  # scan codes of a PC keyboard: X's key codes
 CAPS_LOCK = 0x3a
 
@@ -80,8 +83,10 @@ class Session:
         """Nobody has anything to say against it."""
         self.check_logs(self.guest)
         with open(self.client_log, errors="replace") as f:
-            said = f.read()
-        assert "WARNING" not in said and "CRITICAL" not in said, said
+            said = [line for line in f if "WARNING" in line or "CRITICAL" in line]
+        if self.options.get("agent"):
+            said = [line for line in said if not re.search(NO_SOUND, line)]
+        assert not said, "".join(said)
         ignored = () if LIB != "stock" else ("sub-size",)
         assert not self.tap.violations(ignored), self.tap.violations(ignored)
 
