@@ -103,7 +103,7 @@ gcc -std=gnu11 -O2 -Wall -Wextra -Werror -o usr/bin/painter "$here/painter.c" "$
 ldconfig -r . 2>/dev/null
 ln -sf /proc/mounts etc/mtab
 rm -f "$out/root.img"
-mke2fs -q -t ext4 -O ^has_journal -L guest -d . "$out/root.img" "$(($(du -sm . | cut -f1) * 5 / 4 + 16))M"
+mke2fs -q -t ext4 -O ^has_journal -L guest -d . "$out/root.img" "$(($(du -sm . | cut -f1) * 5 / 4 + 16))M" >/dev/null
 cd /
 rm -rf "$out/tree" "$out/boot" "$out/status" "$out/modules" "$out/boot-modules"
 echo "$key" >"$out/key"
