@@ -9,9 +9,6 @@ from collections import namedtuple
 
 from qemu import TOP, Qemu, QemuError
 
-# With a multiple of 256 KiB QEMU 7.2's TCG forgets to watch for what the guest writes after it began to migrate, and
-# some of that is missing at the destination. (Not so with this size. The qxl device's memory has no such way out.)
-MEMORY = "65544K"
 Counts = namedtuple("Counts", "written read wrong bytes")  # wrong: position of the first wrong byte, or None
 SOURCE = os.path.join(TOP, "tests/guests/bare")
 PROGRAM = os.path.join(TOP, "build/guests/bare.elf")
@@ -45,7 +42,7 @@ class BareGuest(Qemu):
         build()
         self._serial_dir = tempfile.mkdtemp(prefix="caravan-serial-")
         path = os.path.join(self._serial_dir, "serial")
-        extra = ["-accel", "tcg", "-m", MEMORY, "-kernel", PROGRAM, "-serial", "unix:%s,server=on,wait=off" % path]
+        extra = ["-accel", "tcg", "-kernel", PROGRAM, "-serial", "unix:%s,server=on,wait=off" % path]
         extra += port_options(ports)
         super().__init__("qxl", incoming=incoming, extra=extra + list(options.pop("extra", ())), **options)
         self._serial = socket.socket(socket.AF_UNIX)

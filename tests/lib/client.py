@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The headless client (gtk-client) as a Python object."""
+import base64
 import time
 
 from peer import Peer, PeerError, program
@@ -71,7 +72,7 @@ class Client(Peer):
         return self.command("shot", path, display)
 
     def state(self):
-        """{"migration": nick, "channels": {"display:0": "opened", ...}}"""
+        """{"migration": nick, "channels": {"display:0": "opened", ...}, "mouse-mode": 1 server, 2 client, "agent": bool}"""
         answer = self.command("state")
         pairs = [c.split("=") for c in answer["channels"].split()]
         return dict(answer, channels=dict(pairs))
@@ -113,10 +114,41 @@ class Client(Peer):
     def clipboard_counts(self):
         return self.command("clipboard-counts")
 
-    def position(self, x, y):
-        """The pointer's place, in mouse mode client."""
-        return self.command("position", x, y)
+    def position(self, x, y, display=0):
+        return self.command("position", x, y, display)
 
     def button(self, number):
-        """Presses and releases one: 1 left, 2 middle, 3 right, 4 wheel up, 5 wheel down."""
         return self.command("button", number)
+
+    def modifiers(self):
+        """The guest's keyboard lights: 1 scroll, 2 num, 4 caps lock."""
+        return self.command("modifiers")["modifiers"]
+
+    def wait_mouse_mode(self, mode, timeout=30):
+        """1 server, 2 client."""
+        deadline = time.monotonic() + timeout
+        while self.state()["mouse-mode"] != mode:
+            if time.monotonic() > deadline:
+                raise PeerError("the mouse mode does not become %d" % mode)
+            time.sleep(0.05)
+
+    def monitors(self):
+        """{"0:0": "1024x768+0+0", ...}: by display channel and monitor."""
+        return dict(m.split("=") for m in self.command("monitors")["monitors"].split())
+
+    def resize(self, monitor, width, height, *position):
+        return self.command("resize", monitor, width, height, *position)
+
+    def offer_clipboard(self, text):
+        return self.command("clipboard-offer", base64.b64encode(text.encode()).decode())
+
+    def ask_clipboard(self, timeout=30):
+        """The text of the guest's clipboard, after an event clipboard-grab."""
+        self.command("clipboard-ask")
+        return base64.b64decode(self.wait_event("clipboard", timeout=timeout)["text"]).decode()
+
+    def copy_files(self, *paths, timeout=60):
+        self.command("copy-files", *paths)
+        answer = self.wait_event("files-copied", timeout=timeout)
+        if not answer["ok"]:
+            raise PeerError("files were not copied: %s" % answer["error"])

@@ -18,8 +18,15 @@
  *     clipboard-stream on|off  the same through the clipboard, with an agent that asks and answers; off: pauses
  *     clipboard-counts
  *     motion DX DY        relative motion of the mouse
- *     position X Y        the pointer's place, if the client decides it (mouse mode 2)
- *     button NUMBER       presses and releases a button: 1 left, 2 middle, 3 right, 4 wheel up, 5 wheel down
+ *     position X Y [ID]   absolute position on display ID, in mouse mode client
+ *     button N            press and release: 1 left, 2 middle, 3 right, 4 and 5 the wheel
+ *     modifiers           the guest's keyboard lights, bits SPICE_INPUTS_*_LOCK
+ *     mouse-mode MODE     asks for it: 1 server, 2 client
+ *     monitors            "CHANNEL:ID=WIDTHxHEIGHT+X+Y ..." of all display channels
+ *     resize ID W H [X Y] monitor ID should become that big
+ *     clipboard-offer B64 the client owns the clipboard; the guest gets this text when it asks
+ *     clipboard-ask       asks for the guest's text, which comes as an event
+ *     copy-files PATH...  to the guest
  *     playback            bytes and SHA-256 of what was played
  *     record FILE         records the samples of a file
  *     card insert|remove  the software smartcard
@@ -28,8 +35,10 @@
  * Answers carry "answer", events "event". Exit code: 0 after quit or end of input, 1 if the main channel fails or ends,
  * 2 for wrong arguments.
  */
+#include "tests/lib/client/agent.h"
 #include "tests/lib/client/card.h"
 #include "tests/lib/client/clipboard.h"
+#include "tests/lib/client/inputs.h"
 #include "tests/lib/client/picture.h"
 #include "tests/lib/client/port.h"
 #include "tests/lib/client/say.h"
@@ -46,7 +55,6 @@
 typedef struct Client {
     GMainLoop *loop;
     SpiceSession *session;
-    SpiceInputsChannel *inputs; /* not owned */
     Picture pictures[MAX_DISPLAYS];
     gboolean marked[MAX_DISPLAYS];
     gboolean audio, usb;
@@ -133,14 +141,6 @@ static void on_mark(SpiceChannel *channel, int mark, Client *c)
     say("event", "mark", "id", 'i', id, "mark", 'b', mark != 0, NULL);
 }
 
-static void on_agent_update(SpiceMainChannel *channel, Client *c)
-{
-    gboolean connected = FALSE;
-
-    g_object_get(channel, "agent-connected", &connected, NULL);
-    say("event", "agent", "connected", 'b', connected, NULL);
-}
-
 static void on_migration_started(SpiceMainChannel *channel, GObject *session, Client *c)
 {
     say("event", "migration-started", NULL);
@@ -164,12 +164,10 @@ static void on_channel_new(SpiceSession *session, SpiceChannel *channel, Client 
         g_signal_connect(channel, "display-primary-destroy", G_CALLBACK(on_primary_destroy), c);
         g_signal_connect(channel, "display-mark", G_CALLBACK(on_mark), c);
     } else if (type == SPICE_CHANNEL_MAIN) {
-        g_signal_connect(channel, "main-agent-update", G_CALLBACK(on_agent_update), c);
+        agent_watch(SPICE_MAIN_CHANNEL(channel));
         g_signal_connect(channel, "migration-started", G_CALLBACK(on_migration_started), c);
         clipboard_watch(SPICE_MAIN_CHANNEL(channel));
         return; /* the session connects it */
-    } else if (type == SPICE_CHANNEL_INPUTS) {
-        c->inputs = SPICE_INPUTS_CHANNEL(channel);
     } else if (type == SPICE_CHANNEL_PORT) {
         port_watch(channel);
     } else if (((type == SPICE_CHANNEL_PLAYBACK || type == SPICE_CHANNEL_RECORD) && !c->audio) ||
@@ -184,8 +182,6 @@ static void on_channel_destroy(SpiceSession *session, SpiceChannel *channel, Cli
     int type, id;
 
     channel_key(channel, &type, &id);
-    if (type == SPICE_CHANNEL_INPUTS && SPICE_INPUTS_CHANNEL(channel) == c->inputs)
-        c->inputs = NULL;
     if (type == SPICE_CHANNEL_DISPLAY)
         c->pictures[id & 255] = (Picture){0};
     say("event", "channel-destroy", "type", 'i', type, "id", 'i', id, NULL);
@@ -202,6 +198,7 @@ static void answer_state(Client *c)
     GList *channels = spice_session_get_channels(c->session);
     g_autoptr(GString) list = g_string_new(NULL);
     int mode = 0;
+    gboolean agent = FALSE;
 
     for (GList *l = channels; l; l = l->next) {
         int type, id;
@@ -211,11 +208,11 @@ static void answer_state(Client *c)
         g_string_append_printf(list, "%s%s:%d=%s", list->len ? " " : "", spice_channel_type_to_string(type), id,
                                last ? last : "new");
         if (type == SPICE_CHANNEL_MAIN)
-            g_object_get(l->data, "mouse-mode", &mode, NULL);
+            g_object_get(l->data, "mouse-mode", &mode, "agent-connected", &agent, NULL);
     }
     g_list_free(channels);
     say("answer", "state", "migration", 's', enum_nick(SPICE_TYPE_SESSION_MIGRATION, migration_state(c)), "channels",
-        's', list->str, "mouse-mode", 'i', mode, NULL);
+        's', list->str, "mouse-mode", 'i', mode, "agent", 'b', agent, NULL);
 }
 
 static void answer_sum(Client *c, int id)
@@ -256,31 +253,6 @@ static gboolean run_stream_command(Client *c, char **w, guint n)
     return TRUE;
 }
 
-/* FALSE: the words are no command of the pointer. */
-static gboolean run_pointer_command(Client *c, char **w, guint n)
-{
-    gboolean ok = c->inputs != NULL;
-
-    if (!strcmp(w[0], "motion") && n == 3) {
-        if (ok)
-            spice_inputs_channel_motion(c->inputs, atoi(w[1]), atoi(w[2]), 0);
-    } else if (!strcmp(w[0], "position") && n == 3) {
-        if (ok)
-            spice_inputs_channel_position(c->inputs, atoi(w[1]), atoi(w[2]), 0, 0);
-    } else if (!strcmp(w[0], "button") && n == 2) {
-        int button = atoi(w[1]);
-
-        if (ok) {
-            spice_inputs_channel_button_press(c->inputs, button, button <= 3 ? 1 << (button - 1) : 0);
-            spice_inputs_channel_button_release(c->inputs, button, 0);
-        }
-    } else {
-        return FALSE;
-    }
-    say("answer", w[0], "ok", 'b', ok, NULL);
-    return TRUE;
-}
-
 static void run_command(Client *c, char *line)
 {
     g_auto(GStrv) w = g_strsplit_set(g_strstrip(line), " \t", -1);
@@ -294,16 +266,8 @@ static void run_command(Client *c, char *line)
         answer_sum(c, n > 1 ? atoi(w[1]) : 0);
     } else if (!strcmp(w[0], "state")) {
         answer_state(c);
-    } else if (!strcmp(w[0], "key") && n == 2) {
-        if (c->inputs) {
-            spice_inputs_channel_key_press(c->inputs, (guint)strtoul(w[1], NULL, 0));
-            spice_inputs_channel_key_release(c->inputs, (guint)strtoul(w[1], NULL, 0));
-        }
-        say("answer", "key", "ok", 'b', c->inputs != NULL, NULL);
     } else if (!strcmp(w[0], "port-write") && n == 3) {
         say("answer", "port-write", "ok", 'b', port_write(c->session, w[1], w[2]), NULL);
-    } else if (run_pointer_command(c, w, n)) {
-        return;
     } else if (!strcmp(w[0], "playback")) {
         sound_answer_playback();
     } else if (!strcmp(w[0], "record") && n == 2) {
@@ -314,7 +278,7 @@ static void run_command(Client *c, char *line)
         c->quitting = TRUE;
         g_main_loop_quit(c->loop);
         say("answer", "quit", "ok", 'b', TRUE, NULL);
-    } else if (!run_stream_command(c, w, n)) {
+    } else if (!run_stream_command(c, w, n) && !inputs_command(c->session, w) && !agent_command(c->session, w)) {
         say("answer", w[0], "ok", 'b', FALSE, "error", 's', "unknown command or wrong arguments", NULL);
     }
 }
