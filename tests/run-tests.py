@@ -6,9 +6,9 @@ C tests are GLib test programs (TAP). They run in the builds that their name ask
 every one under ASan+UBSan (build/asan), those listed in TSAN also under TSan (build/tsan).
 Python tests (tests/integration/test_*.py, tests/interop/test_*.py) print TAP as well and drive real peers.
 
-  run-tests.py [-k SUBSTRING] [--fast]     --fast: only the plain build, no sanitizers
+  run-tests.py [-k SUBSTRING] [--fast] [-j N]     --fast: only the plain build, no sanitizers; -j: so many at a time
 """
-import argparse, glob, os, re, subprocess, sys, time
+import argparse, concurrent.futures, glob, os, re, subprocess, sys, time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TSAN = {"test-image-cache", "test-loop", "test-replay", "test-task-queue", "test-worker"}
@@ -43,14 +43,15 @@ def run(name, argv, env):
     if code == 0 and passed + failed + len(skips) == 0:
         failed = 1
         out += "\nno test ran\n"
-    print("%-6s %-44s %3d passed %d failed %d skipped  %.1fs" %
-          ("FAIL" if failed else "ok", name, passed, failed, len(skips), time.monotonic() - start), flush=True)
+    lines = ["%-6s %-44s %3d passed %d failed %d skipped  %.1fs" %
+             ("FAIL" if failed else "ok", name, passed, failed, len(skips), time.monotonic() - start)]
     if failed:
-        print("\n".join("    " + l for l in out.splitlines()[-60:]), flush=True)
+        lines += ["    " + line for line in out.splitlines()[-60:]]
     for s in skips:
         expected = any(re.search(p, s) for p in EXPECTED_SKIPS) or not os.environ.get("CI")
-        print("       skipped: %s%s" % (s, "" if expected else "  (not expected: counts as failed)"), flush=True)
+        lines.append("       skipped: %s%s" % (s, "" if expected else "  (not expected: counts as failed)"))
         failed += not expected
+    print("\n".join(lines), flush=True)
     return passed, failed, len(skips)
 
 
@@ -58,6 +59,7 @@ def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("-k", default="")
     ap.add_argument("--fast", action="store_true")
+    ap.add_argument("-j", type=int, default=2, metavar="N")
     args = ap.parse_args()
     env = dict(os.environ, G_SLICE="always-malloc", MALLOC_PERTURB_="165", CARAVAN_TOP=TOP,
                ASAN_OPTIONS="detect_leaks=1:abort_on_error=0",
@@ -80,11 +82,11 @@ def main():
                        glob.glob(TOP + "/tests/qemu/test_*.py") + glob.glob(TOP + "/tests/xspice/test_*.py") +
                        glob.glob(TOP + "/tests/libvirt/test_*.py")):
         jobs.append((os.path.relpath(path, TOP), [sys.executable, path]))
-    total = [0, 0, 0]
-    for name, argv in jobs:
-        if args.k not in name:
-            continue
-        total = [a + b for a, b in zip(total, run(name, argv, env))]
+    # The long ones first: most of them wait for peers, and what is short fills the gaps.
+    jobs = [job for job in reversed(jobs) if args.k in job[0]]
+    with concurrent.futures.ThreadPoolExecutor(max(1, args.j)) as pool:
+        results = list(pool.map(lambda job: run(*job, env), jobs))
+    total = [sum(column) for column in zip(*results)] or [0, 0, 0]
     print("%d passed, %d failed, %d skipped" % tuple(total))
     return 1 if total[1] or not total[0] else 0
 

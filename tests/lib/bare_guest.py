@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """BareGuest: a QEMU with the bare-metal guest of tests/guests/bare, which draws scenes on command."""
+import fcntl
 import os
 import socket
 import subprocess
@@ -16,7 +17,9 @@ PROGRAM = os.path.join(TOP, "build/guests/bare.elf")
 
 def build():
     os.makedirs(os.path.dirname(PROGRAM), exist_ok=True)
-    subprocess.run(["make", "-s", "-C", SOURCE, "OUT=" + PROGRAM], check=True)
+    with open(PROGRAM + ".lock", "w") as lock:  # several tests may run at a time
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(["make", "-s", "-C", SOURCE, "OUT=" + PROGRAM], check=True)
 
 
 AGENT = "com.redhat.spice.0"

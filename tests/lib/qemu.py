@@ -4,6 +4,7 @@ import collections
 import hashlib
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -27,9 +28,15 @@ def unavailable():
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that nobody listens on; not one of those that the system gives to others in the next moment."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def sanitized(lib):
