@@ -116,11 +116,30 @@ static void compress(struct jpeg_compress_struct *info, uint8_t format, bool top
     jpeg_finish_compress(info);
 }
 
-size_t jpeg_encode(uint8_t format, uint32_t width, uint32_t height, bool top_down, const uint8_t *pixels,
-                   WireWriter *out, size_t max_size)
+/* False if libjpeg fails, or is stopped since the stream grows too long. */
+static bool try_compress(WriterDestination *destination, uint8_t format, uint32_t width, uint32_t height, bool top_down,
+                         const uint8_t *pixels, uint8_t *row)
 {
     struct jpeg_compress_struct info = {0};
     ErrorExit errors;
+
+    info.err = quiet_errors(&errors);
+    if (setjmp(errors.jump)) {
+        jpeg_destroy_compress(&info);
+        return false;
+    }
+    jpeg_create_compress(&info);
+    info.dest = &destination->base;
+    info.image_width = width;
+    info.image_height = height;
+    compress(&info, format, top_down, pixels, row);
+    jpeg_destroy_compress(&info);
+    return true;
+}
+
+size_t jpeg_encode(uint8_t format, uint32_t width, uint32_t height, bool top_down, const uint8_t *pixels,
+                   WireWriter *out, size_t max_size)
+{
     WriterDestination destination = {
         .base = {.init_destination = destination_init,
                  .empty_output_buffer = destination_full,
@@ -136,19 +155,8 @@ size_t jpeg_encode(uint8_t format, uint32_t width, uint32_t height, bool top_dow
         return 0;
     if (format == SPICE_BITMAP_FMT_16BIT)
         row = g_malloc(3 * (size_t)width);
-    info.err = quiet_errors(&errors);
-    if (setjmp(errors.jump)) {
-        jpeg_destroy_compress(&info);
-        out->size = destination.start;
-        return 0;
-    }
-    jpeg_create_compress(&info);
-    info.dest = &destination.base;
-    info.image_width = width;
-    info.image_height = height;
-    compress(&info, format, top_down, pixels, row);
-    jpeg_destroy_compress(&info);
-    if (out->size - destination.start > max_size) {
+    if (!try_compress(&destination, format, width, height, top_down, pixels, row) ||
+        out->size - destination.start > max_size) {
         out->size = destination.start;
         return 0;
     }
