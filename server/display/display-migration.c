@@ -57,6 +57,23 @@ static void save_surfaces(DisplayClient *dc, DisplayState *state)
     g_list_free(ids);
 }
 
+/* Other displays of the client may go on for a moment: without the dictionary. */
+static void save_dictionary(DisplayClient *dc, DisplayState *state)
+{
+    GlzFigures figures = {.size = 1}; /* 0 cannot be told, and nothing fits into 1 */
+
+    if (dc->dictionary) {
+        glz_dictionary_freeze(dc->dictionary);
+        glz_dictionary_get_figures(dc->dictionary, &figures);
+    }
+    state->dictionary = (DictionaryState){
+        .id = dc->dictionary_id,
+        .size = figures.size,
+        .max_encoders = 4,
+        .next_image_id = figures.next_id,
+    };
+}
+
 GBytes *display_client_save(void *self, uint64_t serial, MigrationReport *report)
 {
     DisplayClient *dc = self;
@@ -71,12 +88,7 @@ GBytes *display_client_save(void *self, uint64_t serial, MigrationReport *report
     image_cache_freeze(dc->cache_user, &state.cache);
     if (state.cache.has_entries)
         state.sections |= DISPLAY_SECTION_CACHE;
-    state.dictionary = (DictionaryState){
-        .id = dc->dictionary_id,
-        .size = MAX(dc->dictionary_size, 1), /* 0 cannot be told */
-        .max_encoders = 4,
-        .next_image_id = dc->dictionary_next_id,
-    };
+    save_dictionary(dc, &state);
     save_surfaces(dc, &state);
     g_clear_pointer(&state.palettes, g_array_unref);
     state.palettes = key_cache_save(dc->palettes);
@@ -164,9 +176,8 @@ static void apply_state(DisplayClient *dc, const DisplayState *state)
     channel_client_set_next_serial(&dc->cc, state->next_serial);
     if (state->low_bandwidth)
         channel_client_set_low_bandwidth(&dc->cc);
-    dc->dictionary_id = state->dictionary.id;
-    dc->dictionary_size = state->dictionary.size;
-    dc->dictionary_next_id = state->dictionary.next_image_id;
+    display_client_choose_wan(dc);
+    display_client_join_dictionary(dc, state->dictionary.id, state->dictionary.size, state->dictionary.next_image_id);
     display_client_join_cache(dc, state->cache.id, 0, true);
     restore_cache(dc, state);
     if (state->sections & DISPLAY_SECTION_PALETTES)
