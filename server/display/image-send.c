@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Sends drawing operations: their images go through the client's image cache, palette cache and the codecs. */
 #include "common/image/lz.h"
+#include "common/image/quic.h"
 #include "common/wire/header.h"
 #include "common/wire/msg-common.h"
 #include "common/wire/msg-display.h"
 #include "server/core/client.h"
+#include "server/display/codec-choice.h"
 #include "server/display/display-client.h"
 #include "server/net/stream.h"
 
 #include <spice/protocol.h>
 
-/* Images of fewer bytes are not worth a codec. */
-#define MIN_COMPRESS_BYTES 54
 /* Ids in one INVAL_LIST, whose count has 16 bits. */
 #define MAX_INVAL_IDS 60000
 
@@ -23,10 +23,18 @@ typedef struct SendContext {
     unsigned n_evicted_palettes;
 } SendContext;
 
-static int compression_of(const DisplayClient *dc)
+static Codec choose_codec(DisplayClient *dc, const Image *image)
 {
-    return dc->preferred_compression ? dc->preferred_compression
-                                     : display_client_channel((DisplayClient *)dc)->compression;
+    CodecPolicy policy = {
+        .compression = dc->preferred_compression ? dc->preferred_compression : display_client_channel(dc)->compression,
+        .lossy = false,
+        .lz4 = false,
+        .dictionary = false,
+        /* On this machine bandwidth costs nothing. What the server makes itself is compressed all the same. */
+        .never_encode = image->cacheable && stream_is_unix(dc->cc.link.stream),
+    };
+
+    return codec_choose(&policy, image);
 }
 
 static void use_palette(SendContext *ctx, const Bitmap *bitmap, WireImage *out)
@@ -51,28 +59,57 @@ static void use_palette(SendContext *ctx, const Bitmap *bitmap, WireImage *out)
         ctx->evicted_palettes[ctx->n_evicted_palettes++] = evicted;
 }
 
-/* The pixels, compressed if that is wanted and makes them smaller. */
-static void fill_bitmap(SendContext *ctx, const Image *image, bool compress, unsigned index, WireImage *out)
+/* A codec without an encoder here is replaced by the one that comes nearest. False: the image is not worth it. */
+static bool encode_bitmap(const Image *image, Codec codec, WireWriter *stream, WireImage *out)
 {
     const Bitmap *bitmap = &image->bitmap;
     gsize size;
     const uint8_t *pixels = g_bytes_get_data(bitmap->data, &size);
-    LzType lz = lz_type_for_format(bitmap->format);
-    WireWriter *stream = &ctx->streams[index];
+    size_t length = 0;
 
-    out->bitmap_flags = bitmap->top_down ? SPICE_BITMAP_FLAGS_TOP_DOWN : 0;
-    use_palette(ctx, bitmap, out);
-    if (compress && lz && size >= MIN_COMPRESS_BYTES &&
-        lz_encode(lz, image->width, image->height, bitmap->top_down, pixels, stream, size)) {
+    switch (codec) {
+    case CODEC_NONE:
+        return false;
+    case CODEC_QUIC:
+    case CODEC_JPEG:
+    case CODEC_JPEG_ALPHA:
+        length = quic_encode(quic_type_for_format(bitmap->format), image->width, image->height, bitmap->top_down,
+                             pixels, stream, size);
+        out->type = SPICE_IMAGE_TYPE_QUIC;
+        break;
+    case CODEC_LZ:
+    case CODEC_GLZ:
+    case CODEC_LZ4:
+        length = lz_encode(lz_type_for_format(bitmap->format), image->width, image->height, bitmap->top_down, pixels,
+                           stream, size);
         out->type = bitmap_format_indexed(bitmap->format) ? SPICE_IMAGE_TYPE_LZ_PLT : SPICE_IMAGE_TYPE_LZ_RGB;
-        out->data = stream->data;
-        out->size = stream->size;
+        break;
+    }
+    out->data = stream->data;
+    out->size = stream->size;
+    return length > 0;
+}
+
+/* The pixels, compressed if that is wanted and makes them smaller. */
+static void fill_bitmap(SendContext *ctx, const Image *image, Codec codec, unsigned index, WireImage *out)
+{
+    const Bitmap *bitmap = &image->bitmap;
+    gsize size;
+
+    if (bitmap->quic) { /* the guest has done the work */
+        out->type = SPICE_IMAGE_TYPE_QUIC;
+        out->data = g_bytes_get_data(bitmap->quic, &size);
+        out->size = size;
         return;
     }
+    out->bitmap_flags = bitmap->top_down ? SPICE_BITMAP_FLAGS_TOP_DOWN : 0;
+    use_palette(ctx, bitmap, out);
+    if (encode_bitmap(image, codec, &ctx->streams[index], out))
+        return;
     out->type = SPICE_IMAGE_TYPE_BITMAP;
     out->format = bitmap->format;
     out->stride = bitmap->stride;
-    out->data = pixels;
+    out->data = g_bytes_get_data(bitmap->data, &size);
     out->size = size;
 }
 
@@ -88,7 +125,7 @@ static void fill_surface_image(SendContext *ctx, const Image *image, WireImage *
 
 static void queue_sync(DisplayClient *dc);
 
-static void fill_image(SendContext *ctx, const Image *image, bool is_mask, bool compress, unsigned index)
+static void fill_image(SendContext *ctx, const Image *image, bool is_mask, unsigned index)
 {
     ImageCacheUser *user = ctx->dc->cache_user;
     WireImage *out = &ctx->images[index];
@@ -110,7 +147,7 @@ static void fill_image(SendContext *ctx, const Image *image, bool is_mask, bool 
         out->flags |= SPICE_IMAGE_FLAGS_CACHE_REPLACE_ME;
         replace = true;
     }
-    fill_bitmap(ctx, image, compress && !is_mask, index, out);
+    fill_bitmap(ctx, image, is_mask ? CODEC_NONE : choose_codec(ctx->dc, image), index, out);
     if (!image->cacheable || replace)
         return;
     switch (image_cache_add(user, image->id, (uint64_t)image->width * image->height, false)) {
@@ -275,17 +312,12 @@ void display_send_op(DisplayClient *dc, const DrawOp *op)
     unsigned n = draw_op_images(op, images);
     uint16_t type = msg_draw_type(op);
     uint32_t sub_list;
-    /* On this machine bandwidth costs nothing. What the server makes itself is compressed all the same. */
-    bool compress = compression_of(dc) != SPICE_IMAGE_COMPRESSION_OFF;
 
     if (!type)
         return;
     image_cache_begin(dc->cache_user, channel_client_next_serial(&dc->cc));
-    for (unsigned i = 0; i < n; i++) {
-        bool local = images[i]->cacheable && stream_is_unix(dc->cc.link.stream);
-
-        fill_image(&ctx, images[i], images[i] == mask, compress && !local, i);
-    }
+    for (unsigned i = 0; i < n; i++)
+        fill_image(&ctx, images[i], images[i] == mask, i);
     msg_draw_encode(&body, op, ctx.images, n);
     sub_list = send_evictions(dc, &body);
     channel_client_send(&dc->cc, type, &body, sub_list);
