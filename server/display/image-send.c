@@ -64,6 +64,12 @@ static void fill_bitmap(SendContext *ctx, const Image *image, Codec codec, unsig
     const Bitmap *bitmap = &image->bitmap;
     gsize size;
 
+    if (bitmap->quic) { /* the guest has done the work */
+        out->type = SPICE_IMAGE_TYPE_QUIC;
+        out->data = g_bytes_get_data(bitmap->quic, &size);
+        out->size = size;
+        return;
+    }
     out->bitmap_flags = bitmap->top_down ? SPICE_BITMAP_FLAGS_TOP_DOWN : 0;
     use_palette(ctx, bitmap, out);
     if (image_encode(ctx->dc, image, codec, &ctx->streams[index], out))
