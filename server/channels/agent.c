@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/channels/agent-private.h"
 
+#include "common/util/limited-warning.h"
 #include "common/wire/msg-main.h"
 
 #include <spice/enums.h>
@@ -127,7 +128,7 @@ GBytes *agent_take_piece(Agent *agent)
     GBytes *piece = NULL;
 
     if (verdict == AGENT_BROKEN) {
-        g_warning("agent: a message that cannot be; the agent is detached");
+        WARN_LIMITED("agent: a message that cannot be; the agent is detached");
         agent_remove(agent);
         return NULL;
     }
@@ -159,7 +160,7 @@ static GBytes *read_piece(void *owner)
                 return piece;
             break;
         case AGENT_READ_BROKEN:
-            g_warning("agent: a chunk for a port that does not exist; the agent is detached");
+            WARN_LIMITED("agent: a chunk for a port that does not exist; the agent is detached");
             agent_remove(agent);
             return NULL;
         default:

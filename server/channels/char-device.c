@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/channels/char-device.h"
 
+#include "common/util/limited-warning.h"
 #include "server/migration/format.h"
 
 #include <limits.h>
@@ -271,7 +272,7 @@ static void on_no_tokens(void *opaque)
     CharClient *client = opaque;
     CharDevice *device = client->device;
 
-    g_warning("character device: a client grants no tokens");
+    WARN_LIMITED("character device: a client grants no tokens");
     device->ops->drop_client(device->owner, client->peer);
 }
 
@@ -292,7 +293,7 @@ static void send_or_queue(CharDevice *device, CharClient *client, GBytes *messag
     if (can_send(device, client)) {
         send_now(device, client, message);
     } else if (client->send_queue.length >= device->config.send_queue) {
-        g_warning("character device: too much waits for tokens of a client");
+        WARN_LIMITED("character device: too much waits for tokens of a client");
         device->ops->drop_client(device->owner, client->peer);
     } else {
         if (client->send_queue.length == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/channels/main-channel.h"
 
+#include "common/util/limited-warning.h"
 #include "common/wire/msg-common.h"
 #include "common/wire/msg-main.h"
 #include "server/channels/main-client.h"
@@ -295,7 +296,7 @@ static bool handle_mouse_mode_request(MainChannel *main, WireReader *r, GError *
     if (m.mode == SPICE_MOUSE_MODE_SERVER || (m.mode == SPICE_MOUSE_MODE_CLIENT && main->client_mouse_allowed))
         set_mouse_mode(main, m.mode);
     else if (m.mode != SPICE_MOUSE_MODE_CLIENT)
-        g_warning("main: the client asks for mouse mode %u, which does not exist", m.mode);
+        WARN_LIMITED("main: the client asks for mouse mode %u, which does not exist", m.mode);
     return true;
 }
 
@@ -319,7 +320,7 @@ static bool main_handle(ChannelClient *cc, uint16_t type, const uint8_t *body, s
     }
     case SPICE_MSGC_MAIN_ATTACH_CHANNELS:
         if (cc->client->target)
-            g_warning("main: ATTACH_CHANNELS from a client that is still migrating is ignored");
+            WARN_LIMITED("main: ATTACH_CHANNELS from a client that is still migrating is ignored");
         else
             send_channels_list(mc);
         return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/channels/vmc-channel.h"
 
+#include "common/util/limited-warning.h"
 #include "common/wire/msg-vmc.h"
 #include "server/channels/char-device.h"
 #include "server/core/channel-client.h"
@@ -274,7 +275,7 @@ static void vmc_connected(ChannelClient *cc)
     VmcChannel *vmc = vmc_of(cc);
 
     if (vmc->cc) {
-        g_warning("channel %u:%u has a client already; a second connection is closed", cc->channel->type,
+        WARN_LIMITED("channel %u:%u has a client already; a second connection is closed", cc->channel->type,
                   cc->channel->id);
         channel_client_disconnect(cc);
         return;

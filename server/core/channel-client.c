@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/core/channel-client-private.h"
 
+#include "common/util/limited-warning.h"
 #include "common/wire/header.h"
 #include "common/wire/msg-common.h"
 #include "server/core/client.h"
@@ -136,7 +137,7 @@ void channel_client_drop(ChannelClient *cc, const char *why)
 {
     if (!cc->connected)
         return;
-    g_warning("channel %u:%u: %s; the connection is dropped", cc->channel->type, cc->channel->id, why);
+    WARN_LIMITED("channel %u:%u: %s; the connection is dropped", cc->channel->type, cc->channel->id, why);
     channel_client_disconnect(cc);
 }
 

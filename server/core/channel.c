@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/core/channel.h"
 
+#include "common/util/limited-warning.h"
 #include "server/core/channel-client.h"
 #include "server/core/server.h"
 #include "server/net/stream.h"
@@ -69,7 +70,7 @@ static void do_connect(void *data)
     if (channel_find(channel, task->client)) {
         SpiceChannelEventInfo *info = stream_info(task->link->stream);
 
-        g_warning("channel %u:%u: the client has it already; the second connection is closed", channel->type,
+        WARN_LIMITED("channel %u:%u: the client has it already; the second connection is closed", channel->type,
                   channel->id);
         stream_free(task->link->stream);
         server_channel_event(channel->server, SPICE_CHANNEL_EVENT_DISCONNECTED, info);
@@ -155,7 +156,7 @@ void channel_flush(Channel *channel, unsigned ms)
     }
     while ((cc = find_busy(channel))) {
         if (g_get_monotonic_time() >= end) {
-            g_warning("channel %u:%u: the client takes nothing more; it is dropped", channel->type, channel->id);
+            WARN_LIMITED("channel %u:%u: the client takes nothing more; it is dropped", channel->type, channel->id);
             channel_client_disconnect(cc);
         } else {
             channel_client_step(cc, 10);

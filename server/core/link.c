@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/core/link.h"
 
+#include "common/util/limited-warning.h"
 #include "common/wire/link.h"
 #include "server/core/caravan.h"
 #include "server/core/ticket.h"
@@ -139,7 +140,7 @@ static void connect_other(LinkStage *stage, Channel *channel, const Link *link)
     SpiceChannelEventInfo *info = stream_info(link->stream);
 
     if (!client || client->disconnecting) {
-        g_warning("link: channel %u:%u for a connection id that nobody has", channel->type, channel->id);
+        WARN_LIMITED("link: channel %u:%u for a connection id that nobody has", channel->type, channel->id);
         refuse_result(stage, SPICE_LINK_ERR_BAD_CONNECTION_ID);
         return;
     }
@@ -213,13 +214,13 @@ static void handle_mess(LinkStage *stage)
     Channel *channel;
 
     if (!link_mess_decode(&r, &stage->mess, &error)) {
-        g_warning("link: %s", error->message);
+        WARN_LIMITED("link: %s", error->message);
         refuse(stage, SPICE_LINK_ERR_INVALID_DATA);
         return;
     }
     channel = find_channel(stage);
     if (!channel) {
-        g_warning("link: there is no channel %u:%u", stage->mess.channel_type, stage->mess.channel_id);
+        WARN_LIMITED("link: there is no channel %u:%u", stage->mess.channel_type, stage->mess.channel_id);
         link_stage_cancel(stage);
         return;
     }
@@ -229,7 +230,7 @@ static void handle_mess(LinkStage *stage)
     }
     stage->key = ticket_key_new(reply.pub_key);
     if (!stage->key) {
-        g_warning("link: no RSA key to be had");
+        WARN_LIMITED("link: no RSA key to be had");
         refuse(stage, SPICE_LINK_ERR_ERROR);
         return;
     }
@@ -253,7 +254,7 @@ static bool handle_step(LinkStage *stage)
     switch (stage->step) {
     case STEP_MAGIC:
         if (wire_read_u32(&r) != SPICE_MAGIC) {
-            g_warning("link: the connection does not speak SPICE");
+            WARN_LIMITED("link: the connection does not speak SPICE");
             refuse(stage, SPICE_LINK_ERR_INVALID_MAGIC);
             return false;
         }
@@ -264,7 +265,7 @@ static bool handle_step(LinkStage *stage)
         link_header_decode(&r, &stage->header, NULL);
         link_error = link_header_check(&stage->header);
         if (link_error) {
-            g_warning("link: header of version %u.%u with a message of %u bytes is refused", stage->header.major,
+            WARN_LIMITED("link: header of version %u.%u with a message of %u bytes is refused", stage->header.major,
                       stage->header.minor, stage->header.size);
             refuse(stage, link_error);
             return false;
@@ -277,7 +278,7 @@ static bool handle_step(LinkStage *stage)
     case STEP_MECHANISM:
         mechanism = wire_read_u32(&r);
         if (mechanism != SPICE_COMMON_CAP_AUTH_SPICE) {
-            g_warning("link: authentication mechanism %u is not on offer", mechanism);
+            WARN_LIMITED("link: authentication mechanism %u is not on offer", mechanism);
             refuse(stage, SPICE_LINK_ERR_INVALID_DATA);
             return false;
         }
@@ -287,7 +288,7 @@ static bool handle_step(LinkStage *stage)
         if (ticket_is_right(stage)) {
             authenticated(stage);
         } else {
-            g_warning("link: wrong or expired password");
+            WARN_LIMITED("link: wrong or expired password");
             refuse_result(stage, SPICE_LINK_ERR_PERMISSION_DENIED);
         }
         return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/core/listener.h"
 
+#include "common/util/limited-warning.h"
 #include "server/core/link.h"
 
 #include <errno.h>
@@ -11,12 +12,23 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* A socket that is not accepted stays readable: the next try is made a little later. */
+#define RETRY_MS 500
+
 struct Listener {
     RedsState *server;
     int fd;
     bool owned;
     LoopWatch *watch;
+    LoopTimer *retry; /* runs while no file descriptors are to be had, and the socket is not watched */
 };
+
+static void on_retry(void *opaque)
+{
+    Listener *listener = opaque;
+
+    loop_watch_set_mask(listener->watch, SPICE_WATCH_EVENT_READ);
+}
 
 static void on_accept(int fd, int events, void *opaque)
 {
@@ -24,8 +36,11 @@ static void on_accept(int fd, int events, void *opaque)
     int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 
     if (client < 0) {
-        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ECONNABORTED)
-            g_warning("accept: %s", g_strerror(errno));
+        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ECONNABORTED)
+            return;
+        WARN_LIMITED("accept: %s", g_strerror(errno));
+        loop_watch_set_mask(listener->watch, 0);
+        loop_timer_start(listener->retry, RETRY_MS);
         return;
     }
     if (!link_stage_start(listener->server, client, false))
@@ -39,6 +54,7 @@ Listener *listener_adopt(RedsState *server, int fd)
     listener->server = server;
     listener->fd = fd;
     listener->watch = loop_watch_new(server->loop, fd, SPICE_WATCH_EVENT_READ, on_accept, listener);
+    listener->retry = loop_timer_new(server->loop, on_retry, listener);
     return listener;
 }
 
@@ -128,6 +144,7 @@ Listener *listener_open(RedsState *server, const char *addr, int port, int flags
 
 void listener_free(Listener *listener)
 {
+    loop_timer_free(listener->retry);
     loop_watch_free(listener->watch);
     if (listener->owned)
         close(listener->fd);

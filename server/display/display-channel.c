@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/display/display-channel.h"
 
+#include "common/util/limited-warning.h"
 #include "server/display/display-client.h"
 
 #include <gio/gio.h>
@@ -28,7 +29,7 @@ static void tree_render(Drawable *drawable, void *opaque)
     g_autoptr(GError) error = NULL;
 
     if (!canvas_draw(surface->canvas, op, find_canvas, display, &error)) {
-        g_warning("a drawing command cannot be performed: %s", error->message);
+        WARN_LIMITED("a drawing command cannot be performed: %s", error->message);
         return;
     }
     pixman_region32_union_rect(&surface->dirty, &surface->dirty, op->box.left, op->box.top,
@@ -284,14 +285,14 @@ void display_channel_surface_command(DisplayChannel *display, const SurfaceComma
     Surface *surface = find_surface(display, command->surface_id);
 
     if (command->surface_id >= display->n_surfaces || command->surface_id == 0) {
-        g_warning("a command for surface %u, which cannot be, is ignored", command->surface_id);
+        WARN_LIMITED("a command for surface %u, which cannot be, is ignored", command->surface_id);
     } else if (command->type == QXL_SURFACE_CMD_DESTROY) {
         if (surface)
             destroy_surface(display, surface);
         else
-            g_warning("surface %u is to be destroyed, but does not exist", command->surface_id);
+            WARN_LIMITED("surface %u is to be destroyed, but does not exist", command->surface_id);
     } else if (surface) {
-        g_warning("surface %u is to be created, but exists already", command->surface_id);
+        WARN_LIMITED("surface %u is to be created, but exists already", command->surface_id);
     } else {
         bool keep_data = loaded || command->keep_data;
 
@@ -329,14 +330,14 @@ void display_channel_create_primary(DisplayChannel *display, const QXLDevSurface
     Surface *surface;
 
     if (display->surfaces[0]) {
-        g_warning("the primary surface is to be created, but exists already");
+        WARN_LIMITED("the primary surface is to be created, but exists already");
         return;
     }
     if (qxl_check_surface(create->format, create->width, create->height, create->stride, &error))
         command.memory = memslots_get(worker_slots(display->worker), create->group_id, create->mem,
                                       (uint64_t)create->height * (uint64_t)ABS((int64_t)create->stride), &error);
     if (!command.memory) {
-        g_warning("the primary surface is refused: %s", error->message);
+        WARN_LIMITED("the primary surface is refused: %s", error->message);
         return;
     }
     surface = surface_new(display, &command, NULL, keep_data);
@@ -361,7 +362,7 @@ void display_channel_destroy_primary(DisplayChannel *display)
     if (display->surfaces[0])
         destroy_surface(display, display->surfaces[0]);
     else
-        g_warning("the primary surface is to be destroyed, but does not exist");
+        WARN_LIMITED("the primary surface is to be destroyed, but does not exist");
 }
 
 void display_channel_destroy_surfaces(DisplayChannel *display)
@@ -383,7 +384,7 @@ void display_channel_destroy_surfaces(DisplayChannel *display)
 void display_channel_finish_surface(DisplayChannel *display, uint32_t surface_id)
 {
     if (!find_surface(display, surface_id)) {
-        g_warning("surface %u does not exist", surface_id);
+        WARN_LIMITED("surface %u does not exist", surface_id);
         return;
     }
     draw_tree_render_readers(display->tree, surface_id);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/display/display-client.h"
 
+#include "common/util/limited-warning.h"
 #include "common/wire/msg-display.h"
 #include "server/core/client.h"
 #include "server/core/server.h"
@@ -208,7 +209,7 @@ static bool handle_preferred_compression(DisplayClient *dc, WireReader *r, GErro
     if (!msgc_display_preferred_compression_decode(r, &m, error))
         return false;
     if (m.image_compression < SPICE_IMAGE_COMPRESSION_OFF || m.image_compression > SPICE_IMAGE_COMPRESSION_LZ4)
-        g_warning("display: the client prefers compression %u, which does not exist", m.image_compression);
+        WARN_LIMITED("display: the client prefers compression %u, which does not exist", m.image_compression);
     else
         dc->preferred_compression = m.image_compression;
     return true;

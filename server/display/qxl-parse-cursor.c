@@ -3,6 +3,9 @@
 
 #include <stddef.h>
 
+/* Pixels. Guests' own limits are far below. */
+#define CURSOR_MAX_SIDE 1024
+
 CursorShape *cursor_shape_ref(CursorShape *shape)
 {
     g_atomic_ref_count_inc(&shape->refs);
@@ -38,11 +41,38 @@ static GBytes *read_limited_chunks(GuestReader *reader, QXLPHYSICAL first, uint3
     return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
 }
 
+/* Bytes that clients read for a shape without asking whether they are there: pixels, then palette and mask, if the type
+ * has them. The mask has one bit a pixel, rows are not padded. 0 for an unknown type. */
+static size_t shape_bytes(uint16_t type, size_t width, size_t height)
+{
+    size_t pixels = width * height, mask = (pixels + 7) / 8;
+
+    switch (type) {
+    case SPICE_CURSOR_TYPE_ALPHA:
+        return pixels * 4;
+    case SPICE_CURSOR_TYPE_MONO:
+        return (width + 7) / 8 * height * 2;
+    case SPICE_CURSOR_TYPE_COLOR4:
+        return (width + 1) / 2 * height + 16 * sizeof(uint32_t) + mask;
+    case SPICE_CURSOR_TYPE_COLOR8:
+        return pixels + 256 * sizeof(uint32_t) + mask;
+    case SPICE_CURSOR_TYPE_COLOR16:
+        return pixels * 2 + mask;
+    case SPICE_CURSOR_TYPE_COLOR24:
+        return pixels * 3 + mask;
+    case SPICE_CURSOR_TYPE_COLOR32:
+        return pixels * 4 + mask;
+    default:
+        return 0;
+    }
+}
+
 static CursorShape *read_shape(GuestReader *reader, QXLPHYSICAL address, GError **error)
 {
     QXLCursor guest;
-    GBytes *data;
+    g_autoptr(GBytes) data = NULL;
     CursorShape *shape;
+    size_t needed;
 
     if (!guest_read(reader, address, &guest, sizeof(guest), error))
         return NULL;
@@ -50,9 +80,21 @@ static CursorShape *read_shape(GuestReader *reader, QXLPHYSICAL address, GError 
         g_set_error(error, QXL_PARSE_ERROR, QXL_PARSE_ERROR_INVALID, "unknown cursor shape type %u", guest.header.type);
         return NULL;
     }
+    needed = shape_bytes(guest.header.type, guest.header.width, guest.header.height);
+    if (!guest.header.width || !guest.header.height || MAX(guest.header.width, guest.header.height) > CURSOR_MAX_SIDE) {
+        g_set_error(error, QXL_PARSE_ERROR, QXL_PARSE_ERROR_INVALID, "a cursor shape of %u x %u pixels",
+                    guest.header.width, guest.header.height);
+        return NULL;
+    }
     data = read_limited_chunks(reader, address + offsetof(QXLCursor, chunk), guest.data_size, error);
     if (!data)
         return NULL;
+    if (g_bytes_get_size(data) < needed) {
+        g_set_error(error, QXL_PARSE_ERROR, QXL_PARSE_ERROR_INVALID,
+                    "a cursor shape of %u x %u pixels, type %u, with only %zu bytes", guest.header.width,
+                    guest.header.height, guest.header.type, g_bytes_get_size(data));
+        return NULL;
+    }
     shape = g_new0(CursorShape, 1);
     g_atomic_ref_count_init(&shape->refs);
     shape->unique = guest.header.unique;
@@ -61,7 +103,7 @@ static CursorShape *read_shape(GuestReader *reader, QXLPHYSICAL address, GError 
     shape->height = guest.header.height;
     shape->hot_x = guest.header.hot_spot_x;
     shape->hot_y = guest.header.hot_spot_y;
-    shape->data = data;
+    shape->data = g_steal_pointer(&data);
     return shape;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/display/worker.h"
 
+#include "common/util/limited-warning.h"
 #include "server/core/channel-client.h"
 #include "server/display/cursor-channel.h"
 #include "server/display/display-channel.h"
@@ -146,7 +147,7 @@ static void warn_dropped(const GError *error)
 {
     if (g_error_matches(error, QXL_PARSE_ERROR, QXL_PARSE_ERROR_EMPTY))
         return; /* nothing to draw is no fault */
-    g_warning("a command of the guest is dropped: %s", error ? error->message : "unknown reason");
+    WARN_LIMITED("a command of the guest is dropped: %s", error ? error->message : "unknown reason");
 }
 
 static void handle_draw(Worker *worker, const QXLCommandExt *command)
@@ -173,7 +174,7 @@ static void handle_update(Worker *worker, const QXLCommandExt *command)
     } else if (display_channel_render(worker->display, update.surface_id, &update.area)) {
         worker->interface->notify_update(worker->qxl->instance, update.update_id);
     } else {
-        g_warning("an update of surface %u, which does not exist", update.surface_id);
+        WARN_LIMITED("an update of surface %u, which does not exist", update.surface_id);
     }
     worker_release(worker, &release);
 }
@@ -213,7 +214,7 @@ void worker_handle_display_command(Worker *worker, const QXLCommandExt *command,
         worker_release(worker, &release);
         break;
     default:
-        g_warning("a display command of type %u, which does not exist, is ignored", command->cmd.type);
+        WARN_LIMITED("a display command of type %u, which does not exist, is ignored", command->cmd.type);
         break;
     }
 }
@@ -225,7 +226,7 @@ void worker_handle_cursor_command(Worker *worker, const QXLCommandExt *command)
     CursorCommand cursor;
 
     if (command->cmd.type != QXL_CMD_CURSOR) {
-        g_warning("a cursor command of type %u is ignored", command->cmd.type);
+        WARN_LIMITED("a cursor command of type %u is ignored", command->cmd.type);
         return;
     }
     if (!qxl_parse_cursor(worker->slots, command, &cursor, &release, &error)) {

@@ -51,6 +51,7 @@ class BareGuest(Qemu):
             pass
 
     def draw(self, scenes, timeout=20):
+        self.wait_running(timeout)  # what comes on the line before is lost
         self._serial.settimeout(timeout)
         for scene in scenes:
             self._serial.sendall(scene.encode())

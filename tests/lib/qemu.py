@@ -28,6 +28,11 @@ def free_port():
         return s.getsockname()[1]
 
 
+def sanitized(lib):
+    """Whether that directory's library was built with ASan."""
+    return os.sep + "asan" + os.sep in lib
+
+
 class Qemu:
     """A machine without a disk: its firmware's messages are the picture.
 
@@ -43,6 +48,10 @@ class Qemu:
         environment.pop("LD_LIBRARY_PATH", None)
         if lib != "stock":
             environment["LD_LIBRARY_PATH"] = os.path.abspath(lib)
+        if sanitized(lib):  # its run-time library has to come before everything else
+            environment["LD_PRELOAD"] = subprocess.check_output(
+                ["gcc", "-print-file-name=libasan.so"], text=True).strip()
+            environment.setdefault("ASAN_OPTIONS", "detect_leaks=0:abort_on_error=0")
         argv = [PROGRAM, "-M", "pc", "-m", "64", "-nodefaults", "-display", "none", "-qmp",
                 "unix:%s,server=on,wait=off" % path, "-spice",
                 "port=%d,addr=127.0.0.1,disable-ticketing=on,seamless-migration=%s" %
@@ -108,6 +117,14 @@ class Qemu:
             if status == "failed" or time.monotonic() > deadline:
                 raise QemuError("migration: %s; %s" % (status, self.log_text()))
             time.sleep(0.05)
+
+    def wait_running(self, timeout=20):
+        """Until the guest runs: at a destination, a moment after the source has completed."""
+        deadline = time.monotonic() + timeout
+        while not self.qmp("query-status")["running"]:
+            if time.monotonic() > deadline:
+                raise QemuError("the guest does not run: " + self.log_text())
+            time.sleep(0.02)
 
     def wait_migrated(self, timeout=15):
         """Until SPICE says that the client has left."""

@@ -93,6 +93,8 @@ static void test_cursor(void)
     CursorCommand out;
     gsize size;
 
+    shape->header.width = 3;
+    shape->header.height = 1;
 #define PARSE() qxl_parse_cursor(guest->slots, &command, &out, &release, NULL)
     g_assert_true(PARSE());
     g_assert_cmpint(out.x, ==, -1);
@@ -106,6 +108,25 @@ static void test_cursor(void)
     g_assert_true(PARSE());
     g_assert_cmpuint(g_bytes_get_size(out.shape->data), ==, 16);
     cursor_shape_unref(out.shape);
+    shape->header.height = 2; /* clients read as many bytes as the size says */
+    g_assert_false(PARSE());
+    shape->header.width = 0;
+    g_assert_false(PARSE());
+    shape->header.width = shape->header.height = 0xffff;
+    g_assert_false(PARSE());
+    shape->header.width = 3;
+    shape->header.height = 1;
+    for (unsigned type = SPICE_CURSOR_TYPE_MONO; type < SPICE_CURSOR_TYPE_ENUM_END; type++) {
+        static const unsigned enough[] = {0, 2, 2 + 64 + 1, 3 + 1024 + 1, 6 + 1, 9 + 1, 12 + 1};
+
+        shape->header.type = (uint16_t)type;
+        g_assert_true(PARSE() == (enough[type] <= 16));
+        cursor_shape_unref(out.shape);
+        shape->data_size = enough[type] - 1;
+        g_assert_false(PARSE());
+        shape->data_size = 1000;
+    }
+    shape->header.type = SPICE_CURSOR_TYPE_ALPHA;
     shape->data_size = 0xffffffff;
     shape->chunk.next_chunk = live->u.set.shape + offsetof(QXLCursor, chunk);
     g_assert_false(PARSE());

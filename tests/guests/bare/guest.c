@@ -11,8 +11,9 @@
  *   x  destroy them                                                 f  fill a rectangle with the next colour
  *   b  scroll the screen up by 16 lines                             c  next cursor shape       m  move the cursor
  *   ?  nothing: are you there                                       w  draw small things until the next byte
+ *   e  commands that are errors, see bad.c
  */
-#include "qxl.h"
+#include "guest.h"
 
 #define PICTURES 24
 #define PICTURE_WIDTH 128
@@ -23,7 +24,7 @@
 static uint32_t set, fills, shapes, moves;
 static int have_surfaces;
 
-static QXLDrawable *drawable(uint8_t type, uint32_t surface, uint32_t x, uint32_t y, uint32_t width, uint32_t height)
+QXLDrawable *drawable(uint8_t type, uint32_t surface, uint32_t x, uint32_t y, uint32_t width, uint32_t height)
 {
     QXLDrawable *d = qxl_block();
 
@@ -39,8 +40,7 @@ static QXLDrawable *drawable(uint8_t type, uint32_t surface, uint32_t x, uint32_
     return d;
 }
 
-/* What stands in the block behind the drawable. */
-static void *behind(QXLDrawable *d, uint32_t offset)
+void *behind(QXLDrawable *d, uint32_t offset)
 {
     return (uint8_t *)d + 512 + offset;
 }
@@ -239,6 +239,9 @@ static void handle(char c)
         break;
     case 'w':
         draw_until_told();
+        break;
+    case 'e':
+        push_bad_commands();
         break;
     default:
         return;

@@ -110,6 +110,16 @@ void qxl_drain(void)
     collect();
 }
 
+void qxl_io(uint8_t port, uint8_t value)
+{
+    out8(io + port, value);
+}
+
+QXLRam *qxl_ram(void)
+{
+    return ram;
+}
+
 static void add_slot(const QXLRom *rom, uint32_t size)
 {
     unsigned shift = 64u - rom->slot_gen_bits - rom->slot_id_bits;

@@ -28,3 +28,7 @@ void qxl_push_command(uint32_t type, void *command);
 void qxl_push_cursor(void *command);
 /* Until the device has fetched everything. */
 void qxl_drain(void);
+/* Writes to one of the device's ports, QXL_IO_*. */
+void qxl_io(uint8_t port, uint8_t value);
+/* What the device and its driver share outside of the rings. */
+QXLRam *qxl_ram(void);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "common/util/limited-warning.h"
+
+#include <stdarg.h>
+
+G_LOCK_DEFINE_STATIC(limits);
+
+bool warning_limit_pass(WarningLimit *limit, gint64 now, guint *dropped)
+{
+    bool pass;
+
+    G_LOCK(limits);
+    if (!limit->since || now - limit->since >= LIMITED_WARNING_PERIOD) {
+        limit->since = now;
+        limit->lines = 0;
+    }
+    pass = limit->lines < LIMITED_WARNING_LINES;
+    *dropped = pass ? limit->dropped : 0;
+    if (pass) {
+        limit->lines++;
+        limit->dropped = 0;
+    } else {
+        limit->dropped++;
+    }
+    G_UNLOCK(limits);
+    return pass;
+}
+
+void warning_limited(const char *domain, WarningLimit *limit, const char *format, ...)
+{
+    guint dropped;
+    va_list args;
+
+    if (!warning_limit_pass(limit, g_get_monotonic_time(), &dropped))
+        return;
+    if (dropped)
+        g_log(domain, G_LOG_LEVEL_WARNING, "%u more lines like the next one were not written", dropped);
+    va_start(args, format);
+    g_logv(domain, G_LOG_LEVEL_WARNING, format, args);
+    va_end(args);
+}
