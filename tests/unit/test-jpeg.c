@@ -107,7 +107,7 @@ static void test_form(void)
         g_assert_cmpuint(out.data[pos], ==, 0xff);
         g_assert_cmpuint(out.data[pos + 1], ==, markers[i]);
         if (i == 1)
-            g_assert_cmpmem(out.data + pos + 5, 7, "\5\3\4\4\4\3\5", 6);
+            g_assert_cmpmem(out.data + pos + 5, 7, "\5\3\4\4\4\3\5", 7);
         if (markers[i] == 0xc0)
             g_assert_cmpmem(out.data + pos + 9, 10, "\3\1\x22\0\2\x11\1\3\x11\1", 10);
         pos += 2 + (size_t)(out.data[pos + 2] << 8 | out.data[pos + 3]);
