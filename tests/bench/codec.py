@@ -200,7 +200,7 @@ def run_one(lib, codec, path, draws):
         same = client.wait_sum(host.sums()[0], timeout=20)
     with Host(start=1, **options) as host:
         alone = play(host, host.position, draws - 1, lambda n: None)
-    raw = 4 * WIDTH * HEIGHT * (draws - 1)
+    raw = 4 * sum(i["pixels"] for i in images.values())  # one more or less may have gone than was drawn
     seconds = max(busy - alone, 1e-9)
     return {"mb_s": round(raw / seconds / 1e6, 1), "percent": round(100 * sum(i["bytes"] for i in images.values()) / raw, 2),
             "cpu_s": round(seconds, 3), "same_picture": same,
