@@ -14,7 +14,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TSAN = {"test-glz-dictionary", "test-image-cache", "test-loop", "test-replay", "test-task-queue", "test-worker"}
 TIMEOUT = 900
 # Skips that are no surprise, as regular expressions on "test:reason". Under CI every other skip is a failure.
-EXPECTED_SKIPS = [r"CARAVAN_WORKLOADS is not set"]
+EXPECTED_SKIPS = [r"CARAVAN_WORKLOADS is not set", r"no post-copy here"]
 
 
 def run(name, argv, env):
@@ -77,7 +77,8 @@ def main():
         if base in TSAN:
             jobs.append((base + " (tsan)", ["build/tsan/obj/" + rel, "--tap"]))
     for path in sorted(glob.glob(TOP + "/tests/integration/test_*.py") + glob.glob(TOP + "/tests/interop/test_*.py") +
-                       glob.glob(TOP + "/tests/qemu/test_*.py")):
+                       glob.glob(TOP + "/tests/qemu/test_*.py") + glob.glob(TOP + "/tests/xspice/test_*.py") +
+                       glob.glob(TOP + "/tests/libvirt/test_*.py")):
         jobs.append((os.path.relpath(path, TOP), [sys.executable, path]))
     total = [0, 0, 0]
     for name, argv in jobs:

@@ -8,6 +8,7 @@
 #include "server/channels/main-channel.h"
 #include "server/channels/playback-channel.h"
 #include "server/channels/record-channel.h"
+#include "server/channels/smartcard-channel.h"
 #include "server/channels/vmc-channel.h"
 #include "server/core/server.h"
 #include "server/display/qxl.h"
@@ -124,8 +125,8 @@ static int add_char_device(SpiceServer *s, SpiceCharDeviceInstance *device)
             g_warning("there is an agent already");
         return 0; /* hosts are not told */
     }
-    if (vmc_channel_serves(device)) {
-        if (vmc_channel_add(s, device, &error))
+    if (vmc_channel_serves(device) || smartcard_channel_serves(device)) {
+        if (vmc_channel_serves(device) ? vmc_channel_add(s, device, &error) : smartcard_channel_add(s, device, &error))
             return 0;
         g_warning("the %s device is refused: %s", device->subtype, error->message);
         return -1;
@@ -202,10 +203,14 @@ static int remove_record(SpiceRecordInstance *record)
 
 static int remove_char_device(SpiceCharDeviceInstance *device)
 {
-    if (!is_agent(device) && !vmc_channel_serves(device))
+    if (!is_agent(device) && !vmc_channel_serves(device) && !smartcard_channel_serves(device))
         return 0; /* nothing was added */
     if (device->st && vmc_channel_serves(device)) {
         vmc_channel_remove(device);
+        return 0;
+    }
+    if (device->st && smartcard_channel_serves(device)) {
+        smartcard_channel_remove(device);
         return 0;
     }
     if (device->st && is_agent(device))

@@ -159,8 +159,13 @@ void main_channel_announce(MainChannel *main, Channel *channel)
         Client *client = mc->cc.client;
 
         next = l->next;
+        if (client->target)
+            continue; /* on arrival it is told of all that it does not know */
         /* Between BEGIN and the end of the attempt the client would link it at the wrong host. */
-        if (client->target || (client->channels_announced && caravan_is_under_way(main->channel.server->caravan)))
+        if (client->astray)
+            g_info("main: the client would look for channel %u:%u at the host from which it was called back", id.type,
+                   id.id);
+        else if (client->channels_announced && caravan_is_under_way(main->channel.server->caravan))
             g_array_append_val(mc->held, id);
         else if (client->channels_announced)
             push_channels(mc, &id, 1);
@@ -176,10 +181,29 @@ void main_channel_release_announcements(MainChannel *main)
         next = l->next;
         mc->held = g_array_new(FALSE, FALSE, sizeof(ChannelId));
         channel_client_ref(&mc->cc); /* the connection may end while it is written to */
-        for (guint i = 0; i < held->len; i++)
+        for (guint i = 0; i < held->len && !mc->cc.client->astray; i++)
             push_channels(mc, &g_array_index(held, ChannelId, i), 1);
         channel_client_unref(&mc->cc);
     }
+}
+
+void main_channel_announce_unknown(MainChannel *main, Client *client)
+{
+    RedsState *server = main->channel.server;
+    MainClient *mc = main_client_of(client);
+    g_autoptr(GArray) unknown = g_array_new(FALSE, FALSE, sizeof(ChannelId));
+    bool many = server->clients && server->clients->next;
+
+    for (GList *l = server->channels; l; l = l->next) {
+        Channel *channel = l->data;
+        ChannelId id = {channel->type, channel->id};
+
+        if (channel->type != SPICE_CHANNEL_MAIN && !client_knows_channel(client, channel) &&
+            (!many || is_shared_by_many(channel->type)))
+            g_array_append_val(unknown, id);
+    }
+    if (mc && unknown->len)
+        push_channels(mc, (ChannelId *)(void *)unknown->data, unknown->len);
 }
 
 /* --- mouse mode and clock --- */

@@ -16,6 +16,9 @@ void main_channel_free(MainChannel *main);
 void main_channel_announce(MainChannel *main, Channel *channel);
 /* Announcements that were held back during a migration attempt go out now. */
 void main_channel_release_announcements(MainChannel *main);
+/* A client has arrived by a migration: it never asks for the list of channels, and has linked here all those that it
+ * knows. It is told of the others; those that it does not want it ignores, as it did in the list. */
+void main_channel_announce_unknown(MainChannel *main, Client *client);
 
 /* Something that decides whether client mouse mode is possible has changed. */
 void main_channel_update_mouse(MainChannel *main);

@@ -18,7 +18,8 @@
 #define WEBDAV_PORT "org.spice-space.webdav.0"
 #define READ_SIZE (64 * 1024 + 32)
 #define COMPRESS_THRESHOLD 1000
-/* Bytes on their way to the client at which the device is no longer read. */
+/* Bytes on their way to the client, before compression, at which the device is no longer read. They are what a client
+ * has to go through before it hears of a migration, and it goes on sending meanwhile. */
 #define CLIENT_QUEUE_MAX (1024 * 1024)
 #define CLIENT_QUEUE_MESSAGES 1024
 /* Messages and bytes on their way to the device at which the client's socket is no longer read. */
@@ -27,7 +28,7 @@
 /* What clients send is 64 KiB at most. The limit leaves room for others and bounds memory. */
 #define MESSAGE_MAX (8 * 1024 * 1024)
 /* A client that is about to migrate is read to the end of what it has sent, whatever the device takes. */
-#define MIGRATION_QUEUE_BYTES (MIGRATION_MAX_SIZE / 2)
+#define MIGRATION_QUEUE_BYTES (MIGRATION_MAX_SIZE - (1u << 20))
 
 typedef struct VmcChannel {
     Channel channel;
@@ -70,7 +71,7 @@ typedef struct DataItem {
     VmcChannel *vmc;
     uint16_t type;
     WireWriter body;
-    size_t size;
+    size_t size; /* before compression */
 } DataItem;
 
 static bool client_is_full(const VmcChannel *vmc)
@@ -150,7 +151,8 @@ static void vmc_deliver(void *owner, void *peer, GBytes *message)
         data->type = SPICE_MSG_SPICEVMC_DATA;
         wire_write_bytes(&data->body, bytes, size);
     }
-    data->size = data->item.bytes = data->body.size;
+    data->size = size;
+    data->item.bytes = data->body.size;
     vmc->queued += data->size;
     channel_client_push(cc, &data->item);
 }
@@ -276,7 +278,7 @@ static void vmc_connected(ChannelClient *cc)
 
     if (vmc->cc) {
         WARN_LIMITED("channel %u:%u has a client already; a second connection is closed", cc->channel->type,
-                  cc->channel->id);
+                     cc->channel->id);
         channel_client_disconnect(cc);
         return;
     }

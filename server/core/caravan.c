@@ -18,6 +18,7 @@ typedef struct Traveller {
     bool seamless;  /* ... and the destination agreed to a seamless hand-over */
     bool deferred;  /* not fully arrived here itself, or busy with the BEGIN of an earlier attempt: BEGIN follows */
     bool leaving;   /* told to go: its disconnection is awaited */
+    bool crippled; /* it has lost a channel since BEGIN: spice-gtk would wait for it in a seamless hand-over for ever */
 } Traveller;
 
 struct Caravan {
@@ -181,6 +182,14 @@ static void ask(Caravan *caravan, Client *client)
         send_begin(caravan, &g_array_index(caravan->travellers, Traveller, caravan->travellers->len - 1));
 }
 
+/* The client is connected to the destination of an attempt that is off. spice-gtk comes back for good, but looks for
+ * channels of which it hears later at the other host, and one that it does not find stops its next migration. */
+static void call_back(Client *client)
+{
+    client->astray = true;
+    main_client_send_cancel(client);
+}
+
 /* The attempt is off: whoever is connected to the destination forgets it. */
 static void cancel_travellers(Caravan *caravan)
 {
@@ -189,7 +198,7 @@ static void cancel_travellers(Caravan *caravan)
 
         /* One that has not answered yet gets its CANCEL when it does: until then it cannot read it. */
         if (t->connected)
-            main_client_send_cancel(t->client);
+            call_back(t->client);
     }
     g_array_set_size(caravan->travellers, 0);
 }
@@ -264,7 +273,7 @@ void caravan_client_answered(Caravan *caravan, Client *client, bool ok, bool sea
     client->begin_open = false;
     if (!t || !t->waiting) { /* too late, or not asked */
         if (ok)
-            main_client_send_cancel(client);
+            call_back(client);
         if (t && t->deferred && !client->target)
             send_begin(caravan, t);
         return;
@@ -309,17 +318,35 @@ static void leave(Caravan *caravan)
         if (client->report)
             migration_report_unref(client->report);
         client->report = migration_report_ref(caravan->report);
+        if (t->connected && t->crippled) { /* it drops its links to the destination, and goes there anew */
+            g_info("migration: the client has lost a channel on the way, and has to connect anew");
+            main_client_send_cancel(client);
+            t->connected = t->seamless = false;
+        }
         if (t->seamless)
             hand_over_seamlessly(client);
         else if (t->connected)
             main_client_send_end(client);
         else if (!main_client_is_local(client))
             main_client_send_switch_host(client, &caravan->target);
-        migration_report_set_mode(caravan->report, t->seamless    ? MIGRATION_MODE_SEAMLESS
-                                                   : t->connected ? MIGRATION_MODE_SEMI_SEAMLESS
-                                                                  : MIGRATION_MODE_SWITCH_HOST);
+        if (t->connected || !main_client_is_local(client))
+            migration_report_set_mode(caravan->report, t->seamless    ? MIGRATION_MODE_SEAMLESS
+                                                       : t->connected ? MIGRATION_MODE_SEMI_SEAMLESS
+                                                                      : MIGRATION_MODE_SWITCH_HOST);
         client_unref(client);
     }
+}
+
+/* Those that cannot follow: nothing comes for them any more, and the host need not wait until they notice. */
+static void dismiss_local_clients(Caravan *caravan)
+{
+    g_autoptr(GPtrArray) clients = g_ptr_array_new();
+
+    for (guint i = 0; i < caravan->travellers->len; i++)
+        g_ptr_array_add(clients, g_array_index(caravan->travellers, Traveller, i).client);
+    for (guint i = 0; i < clients->len; i++)
+        if (main_client_is_local(clients->pdata[i]))
+            client_disconnect(clients->pdata[i]);
 }
 
 int caravan_end(Caravan *caravan, bool completed)
@@ -357,6 +384,7 @@ int caravan_end(Caravan *caravan, bool completed)
     forget_target(caravan);
     if (caravan->job.phase == JOB_HANDOVER)
         enter(caravan, JOB_CONFIRM);
+    dismiss_local_clients(caravan);
     if (any(caravan, offsetof(Traveller, leaving)))
         loop_timer_start(caravan->timer, WAIT_DISCONNECT_MS);
     else
@@ -435,6 +463,14 @@ static void end_arrival(Client *client, JobPhase phase, const char *result, cons
     migration_report_write(client->report);
 }
 
+void caravan_client_lost_channel(Caravan *caravan, const Client *client)
+{
+    Traveller *t = find(caravan, client);
+
+    if (t)
+        t->crippled = true;
+}
+
 void caravan_client_gone(Caravan *caravan, Client *client)
 {
     end_arrival(client, JOB_FAILED, "failed", "the client went before it had arrived");
@@ -455,9 +491,10 @@ void caravan_client_restored(Caravan *caravan, Client *client)
     end_arrival(client, JOB_FINISH, "completed", NULL);
     Traveller *t = find(caravan, client);
 
+    /* First: from BEGIN on it would link them at the next host. */
+    main_channel_announce_unknown(caravan->server->main, client);
     if (t && t->deferred && !client->begin_open)
         send_begin(caravan, t);
-    main_channel_release_announcements(caravan->server->main);
 }
 
 bool caravan_is_under_way(const Caravan *caravan)

@@ -26,6 +26,8 @@ void caravan_switch(Caravan *caravan);
 bool caravan_is_under_way(const Caravan *caravan);
 /* MIGRATE_CONNECTED, _CONNECTED_SEAMLESS, _CONNECT_ERROR. */
 void caravan_client_answered(Caravan *caravan, Client *client, bool ok, bool seamless);
+/* A connection other than main has ended, and the client goes on. */
+void caravan_client_lost_channel(Caravan *caravan, const Client *client);
 void caravan_client_gone(Caravan *caravan, Client *client);
 
 /* Destination: a client links with the id of its session elsewhere; it is clear how it migrates; all that it brought

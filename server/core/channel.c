@@ -71,7 +71,7 @@ static void do_connect(void *data)
         SpiceChannelEventInfo *info = stream_info(task->link->stream);
 
         WARN_LIMITED("channel %u:%u: the client has it already; the second connection is closed", channel->type,
-                  channel->id);
+                     channel->id);
         stream_free(task->link->stream);
         server_channel_event(channel->server, SPICE_CHANNEL_EVENT_DISCONNECTED, info);
         return;

@@ -116,10 +116,18 @@ void client_disconnect_later(Client *client)
     server_post(client->server, do_disconnect, client_ref(client));
 }
 
+bool client_knows_channel(const Client *client, const Channel *channel)
+{
+    return channel->type < G_N_ELEMENTS(client->known) &&
+           client->known[channel->type][channel->id / 8] >> (channel->id % 8) & 1;
+}
+
 void client_link_channel(Client *client, Channel *channel, const Link *link)
 {
     PendingLink *pending;
 
+    if (channel->type < G_N_ELEMENTS(client->known))
+        client->known[channel->type][channel->id / 8] |= (uint8_t)(1u << (channel->id % 8));
     if (client->target && !client->seamless) {
         if (client->pending.length >= MAX_PENDING_LINKS) {
             SpiceChannelEventInfo *info = stream_info(link->stream);
@@ -171,8 +179,11 @@ void client_channel_gone(Client *client, const Channel *channel, uint8_t type, u
         }
     }
     /* A channel that was linked again meanwhile stays in the list. */
-    if (!client_has_channel(client, type, id))
+    if (!client_has_channel(client, type, id)) {
         g_ptr_array_remove(client->channels, (gpointer)channel);
+        if (type != SPICE_CHANNEL_MAIN && !client->disconnecting)
+            caravan_client_lost_channel(client->server->caravan, client);
+    }
     if (type == SPICE_CHANNEL_MAIN)
         client_disconnect_later(client);
 }

@@ -21,6 +21,8 @@ struct Client {
     bool low_bandwidth;      /* measured by the main channel's net test */
     bool channels_announced; /* has got its channel list */
     bool begin_open;         /* MIGRATE_BEGIN is out and not answered yet, of whatever attempt */
+    bool astray;             /* it was called back from another host, whose address it goes on using for new channels */
+    uint8_t known[16][32];   /* bit set of (channel type, id) that it has ever linked here */
 
     /* Migration destination: the client came with the id of its session on another host. */
     bool target;
@@ -68,6 +70,8 @@ void client_data_arrived(Client *client);
  */
 void client_drop_if_left(Client *client);
 
+/* Has the client ever linked a channel of this type and id here? */
+bool client_knows_channel(const Client *client, const Channel *channel);
 /* Does the client have a connection to this channel right now? Any thread. */
 bool client_has_channel(Client *client, uint8_t type, uint8_t id);
 void client_set_channel(Client *client, uint8_t type, uint8_t id, bool connected);

@@ -266,7 +266,7 @@ static bool handle_step(LinkStage *stage)
         link_error = link_header_check(&stage->header);
         if (link_error) {
             WARN_LIMITED("link: header of version %u.%u with a message of %u bytes is refused", stage->header.major,
-                      stage->header.minor, stage->header.size);
+                         stage->header.minor, stage->header.size);
             refuse(stage, link_error);
             return false;
         }

@@ -12,6 +12,7 @@ struct MainChannel;
 struct InputsChannel;
 struct Caravan;
 struct Agent;
+struct SmartcardChannel;
 struct SpiceCharDeviceState;
 
 #define SERVER_MM_LATENCY_MS 400
@@ -63,7 +64,8 @@ typedef struct RedsState {
     SpiceMigrateInstance *migrate_interface;
     SpicePlaybackState *playback; /* NULL: no such device */
     SpiceRecordState *record;
-    GList *char_devices; /* CharDevice, newest first */
+    struct SmartcardChannel *smartcard; /* NULL: there was no such device yet */
+    GList *char_devices;                /* CharDevice, newest first */
     bool vm_running;
 } RedsState;
 

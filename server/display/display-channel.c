@@ -103,8 +103,12 @@ static bool check_op(DisplayChannel *display, const DrawOp *op, GError **error)
     if (!dest)
         return refuse(error, "it draws on a surface that does not exist", op->surface_id);
     if (op->box.left < 0 || op->box.top < 0 || op->box.right > (int32_t)dest->width ||
-        op->box.bottom > (int32_t)dest->height)
-        return refuse(error, "its box lies outside the surface", op->surface_id);
+        op->box.bottom > (int32_t)dest->height) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_NO_SPACE, "its box %d,%d-%d,%d lies outside the surface %u (%ux%u)",
+                    op->box.left, op->box.top, op->box.right, op->box.bottom, op->surface_id, dest->width,
+                    dest->height);
+        return false;
+    }
     for (unsigned i = 0; i < DRAW_OP_MAX_DEPS; i++)
         if (op->deps[i] >= 0 && !find_surface(display, (uint32_t)op->deps[i]))
             return refuse(error, "it reads a surface that does not exist", (uint32_t)op->deps[i]);

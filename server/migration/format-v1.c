@@ -2,12 +2,13 @@
 /* Version 1 of the channels whose state struct is its layout. Display data: format-display.c. */
 #include "server/migration/format-v1.h"
 
+#include "common/wire/msg-smartcard.h"
+
 #include <string.h>
 
 G_DEFINE_QUARK(migration - error - quark, migration_error)
 
 #define INVALID(...) (g_set_error(error, MIGRATION_ERROR, MIGRATION_ERROR_VALUE, __VA_ARGS__), false)
-#define VSC_HEADER_SIZE 12u
 
 static const Field device_table[] = {
     {.name = "version", .kind = FIELD_VERSION, .max = 1},   FIELD(CharDeviceState, connected, FIELD_BOOL),
@@ -176,17 +177,17 @@ GBytes *smartcard_state_encode(const SmartcardState *state)
  * is. */
 static bool smartcard_validate(const SmartcardState *s, GError **error)
 {
-    const uint8_t *d = s->read_data->data;
-
     if (!device_validate(&s->device, error))
         return false;
     if (!s->device.connected && s->read_data->len)
         return INVALID("smartcard: %u bytes read, but no device", s->read_data->len);
     if (s->read_data->len >= VSC_HEADER_SIZE) {
-        uint32_t length = (uint32_t)d[8] << 24 | (uint32_t)d[9] << 16 | (uint32_t)d[10] << 8 | d[11];
+        VscHeader header;
 
-        if (s->read_data->len - VSC_HEADER_SIZE > length)
-            return INVALID("smartcard: %u bytes read of a message of %u", s->read_data->len - VSC_HEADER_SIZE, length);
+        vsc_header_unpack(s->read_data->data, &header);
+        if (s->read_data->len - VSC_HEADER_SIZE > header.length)
+            return INVALID("smartcard: %u bytes read of a message of %u", s->read_data->len - VSC_HEADER_SIZE,
+                           header.length);
     }
     return true;
 }

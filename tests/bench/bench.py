@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The benchmarks: ./run bench [migration|switch|cache|replay|codecs|all] [--workloads DIR] [--quick] [--json FILE]
+"""The benchmarks: ./run bench [migration|switch|cache|replay|codecs|vm|all] [--workloads DIR] [--quick] [--json FILE]
 
 Each figure is taken for this project's library and for the stock one in the same run, and printed with their ratio;
 the last line is all of it as one JSON object. --workloads names a directory of recordings (also $CARAVAN_WORKLOADS);
@@ -14,8 +14,9 @@ import codec
 import migration
 import replay
 import switch
+import vm
 
-BENCHMARKS = {"migration": migration, "switch": switch, "cache": cache, "replay": replay, "codecs": codec}
+BENCHMARKS = {"migration": migration, "switch": switch, "cache": cache, "replay": replay, "codecs": codec, "vm": vm}
 
 
 def main():

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The headless client (gtk-client) as a Python object."""
+import base64
 import time
 
 from peer import Peer, PeerError, program
@@ -8,11 +9,15 @@ DISPLAY = 2
 
 
 class Client(Peer):
-    """Connects at once. `without` names main capabilities to drop, e.g. ["SEAMLESS_MIGRATE"]. Sizes are bytes."""
+    """Connects at once, to port or uri. Sizes are bytes.
 
-    def __init__(self, port, host="127.0.0.1", password=None, cache_size=None, glz_window_size=None, audio=False,
-                 audio_file=None, without=(), log=None, env=None):
-        argv = [program("tests/lib/gtk-client"), "--host", host, "--port", str(port)]
+    without: main capabilities to drop, e.g. ["SEAMLESS_MIGRATE"].
+    """
+
+    def __init__(self, port=None, host="127.0.0.1", password=None, cache_size=None, glz_window_size=None, audio=False,
+                 audio_file=None, smartcard_db=None, without=(), uri=None, log=None, env=None):
+        address = ["--uri", uri] if uri else ["--host", host, "--port", str(port)]
+        argv = [program("tests/lib/gtk-client")] + address
         if password is not None:
             argv += ["--password", password]
         if cache_size:
@@ -23,6 +28,8 @@ class Client(Peer):
             argv.append("--audio")
         if audio_file:
             argv += ["--audio-file", audio_file]
+        if smartcard_db:
+            argv += ["--smartcard-db", smartcard_db]
         caps = {"SPICE_MAIN_CAP_" + name: "0" for name in without}
         super().__init__(argv, log=log, env=dict(caps, **(env or {})))
 
@@ -65,7 +72,7 @@ class Client(Peer):
         return self.command("shot", path, display)
 
     def state(self):
-        """{"migration": nick, "channels": {"display:0": "opened", ...}}"""
+        """{"migration": nick, "channels": {"display:0": "opened", ...}, "mouse-mode": 1 server, 2 client, "agent": bool}"""
         answer = self.command("state")
         pairs = [c.split("=") for c in answer["channels"].split()]
         return dict(answer, channels=dict(pairs))
@@ -82,8 +89,66 @@ class Client(Peer):
         """Begins to send the samples of a file, at the speed of 48 kHz stereo; event record-end when they are sent."""
         return self.command("record", path)
 
+    def card(self, action):
+        """insert or remove: the software smartcard."""
+        return self.command("card", action)
+
     def key(self, code):
         return self.command("key", code)
 
     def motion(self, dx, dy):
         return self.command("motion", dx, dy)
+
+    def port_stream(self, name, on=True):
+        """Writes a numbered stream to the port and checks what comes as one; or stops to write."""
+        return self.command("port-stream", name, "on" if on else "off")
+
+    def port_counts(self, name):
+        """{"written": bytes, "read": bytes}, and if it was not right "wrong": position, "bytes": hex"""
+        return self.command("port-counts", name)
+
+    def clipboard_stream(self, on=True):
+        """The same as port_stream(), through the clipboard and an agent that asks for it."""
+        return self.command("clipboard-stream", "on" if on else "off")
+
+    def clipboard_counts(self):
+        return self.command("clipboard-counts")
+
+    def position(self, x, y, display=0):
+        return self.command("position", x, y, display)
+
+    def button(self, number):
+        return self.command("button", number)
+
+    def modifiers(self):
+        """The guest's keyboard lights: 1 scroll, 2 num, 4 caps lock."""
+        return self.command("modifiers")["modifiers"]
+
+    def wait_mouse_mode(self, mode, timeout=30):
+        """1 server, 2 client."""
+        deadline = time.monotonic() + timeout
+        while self.state()["mouse-mode"] != mode:
+            if time.monotonic() > deadline:
+                raise PeerError("the mouse mode does not become %d" % mode)
+            time.sleep(0.05)
+
+    def monitors(self):
+        """{"0:0": "1024x768+0+0", ...}: by display channel and monitor."""
+        return dict(m.split("=") for m in self.command("monitors")["monitors"].split())
+
+    def resize(self, monitor, width, height, *position):
+        return self.command("resize", monitor, width, height, *position)
+
+    def offer_clipboard(self, text):
+        return self.command("clipboard-offer", base64.b64encode(text.encode()).decode())
+
+    def ask_clipboard(self, timeout=30):
+        """The text of the guest's clipboard, after an event clipboard-grab."""
+        self.command("clipboard-ask")
+        return base64.b64decode(self.wait_event("clipboard", timeout=timeout)["text"]).decode()
+
+    def copy_files(self, *paths, timeout=60):
+        self.command("copy-files", *paths)
+        answer = self.wait_event("files-copied", timeout=timeout)
+        if not answer["ok"]:
+            raise PeerError("files were not copied: %s" % answer["error"])

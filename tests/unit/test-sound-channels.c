@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Playback and record through the public functions, with a bare client at the other end of each connection. */
-#include "common/wire/header.h"
 #include "common/wire/msg-playback.h"
 #include "common/wire/msg-record.h"
 #include "server/channels/main-client.h"
 #include "server/channels/playback-channel.h"
 #include "server/channels/sound-codec.h"
-#include "server/net/stream.h"
+#include "tests/unit/channel-peer.h"
 #include "tests/unit/wire-check.h"
 #include "tools/caravan-host/event-loop.h"
 
-#include <errno.h>
 #include <spice/protocol.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,12 +16,10 @@
 #define PLAYBACK_CAPS                                                                                                  \
     (1u << SPICE_PLAYBACK_CAP_VOLUME | 1u << SPICE_PLAYBACK_CAP_LATENCY | 1u << SPICE_PLAYBACK_CAP_OPUS)
 #define RAW_CAPS (1u << SPICE_PLAYBACK_CAP_VOLUME)
-#define SILENCE_S 20
 
 static SpiceServer *server;
 static SpicePlaybackInstance playback;
 static SpiceRecordInstance record;
-static uint32_t next_client;
 
 static const SpicePlaybackInterface playback_sif = {
     {SPICE_INTERFACE_PLAYBACK, "playback", SPICE_INTERFACE_PLAYBACK_MAJOR, SPICE_INTERFACE_PLAYBACK_MINOR}};
@@ -51,144 +47,31 @@ static void end(void)
     spice_server_destroy(server);
 }
 
-/* --- the client's end --- */
+/* --- what a client gets --- */
 
-typedef struct Peer {
-    Client *client;
-    Channel *channel;
-    int fd;
-    uint8_t body[4096];
-    uint32_t size;
-} Peer;
-
-static void link_channel(Peer *p, Channel *channel, uint32_t caps, bool migration)
-{
-    int fds[2], small = 4096;
-    Link link = {.mini_header = true, .channel_caps = caps, .migration = migration};
-
-    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
-    g_assert_cmpint(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), ==, 0);
-    link.stream = stream_new(fds[0]);
-    p->channel = channel;
-    p->fd = fds[1];
-    channel_connect(channel, p->client, &link);
-}
-
-static Peer peer_new(uint8_t type, uint32_t caps, bool migration)
-{
-    Peer p = {.client = client_ref(client_new(server, ++next_client, migration))};
-
-    link_channel(&p, server_find_channel(server, type, 0), caps, migration);
-    return p;
-}
-
-static void peer_close(Peer *p)
-{
-    close(p->fd);
-    while (g_main_context_iteration(NULL, FALSE))
-        ;
-    client_disconnect(p->client); /* harmless if the end of its main channel did it */
-    client_unref(p->client);
-}
-
-/* Bytes read; fewer than asked for at the end of the connection. */
-static size_t read_bytes(Peer *p, void *buffer, size_t size)
-{
-    gint64 deadline = g_get_monotonic_time() + SILENCE_S * G_USEC_PER_SEC;
-    size_t have = 0;
-
-    while (have < size) {
-        ssize_t n = recv(p->fd, (uint8_t *)buffer + have, size - have, MSG_DONTWAIT);
-
-        if (n < 0 && errno == EAGAIN) {
-            g_assert_cmpint(g_get_monotonic_time(), <, deadline);
-            g_main_context_iteration(NULL, FALSE);
-            continue;
-        }
-        if (n <= 0)
-            break;
-        have += (size_t)n;
-    }
-    return have;
-}
-
-/* The next message's type, 0 at the end of the connection. */
-static uint16_t read_message(Peer *p)
-{
-    uint8_t head[DATA_HEADER_MINI_SIZE] = {0};
-    WireReader r = wire_reader(head, sizeof(head));
-    DataHeader header;
-
-    if (read_bytes(p, head, sizeof(head)) < sizeof(head))
-        return 0;
-    g_assert_true(data_header_decode(&r, &header, true, NULL));
-    g_assert_cmpuint(header.size, <=, sizeof(p->body));
-    p->size = header.size;
-    g_assert_cmpuint(read_bytes(p, p->body, p->size), ==, p->size);
-    return header.type;
-}
-
-static void expect_nothing(Peer *p)
-{
-    for (unsigned i = 0; i < 20; i++)
-        g_main_context_iteration(NULL, FALSE);
-    g_assert_cmpint(recv(p->fd, p->body, 1, MSG_DONTWAIT), ==, -1);
-    g_assert_cmpint(errno, ==, EAGAIN);
-}
-
-static void expect(Peer *p, uint16_t type)
-{
-    g_assert_cmpuint(read_message(p), ==, type);
-}
-
-static void expect_end(Peer *p)
-{
-    g_assert_cmpuint(read_message(p), ==, 0);
-}
-
-static void expect_mode(Peer *p, uint16_t mode)
+static void expect_mode(ChannelPeer *p, uint16_t mode)
 {
     WireReader r = wire_reader(p->body, sizeof(p->body));
     MsgPlaybackMode m;
 
-    expect(p, SPICE_MSG_PLAYBACK_MODE);
+    peer_expect(p, SPICE_MSG_PLAYBACK_MODE);
     g_assert_cmpuint(p->size, ==, 6);
     g_assert_true(msg_playback_mode_decode(&r, &m, NULL));
     g_assert_cmpuint(m.mode, ==, mode);
 }
 
-static void expect_start(Peer *p, uint32_t rate)
+static void expect_start(ChannelPeer *p, uint32_t rate)
 {
     WireReader r = wire_reader(p->body, sizeof(p->body));
     MsgPlaybackStart m;
 
-    expect(p, SPICE_MSG_PLAYBACK_START);
+    peer_expect(p, SPICE_MSG_PLAYBACK_START);
     g_assert_cmpuint(p->size, ==, 14);
     g_assert_true(msg_playback_start_decode(&r, &m, NULL));
     g_assert_cmpuint(m.channels, ==, 2);
     g_assert_cmpuint(m.format, ==, SPICE_AUDIO_FMT_S16);
     g_assert_cmpuint(m.frequency, ==, rate);
-    g_assert_cmpuint(server_mm_time() - m.time, <, SILENCE_S * 1000);
-}
-
-static void expect_body(Peer *p, uint16_t type, const char *hex)
-{
-    expect(p, type);
-    wire_assert_hex(p->body, p->size, hex);
-}
-
-/* The body is bytes in hex. */
-static void send_hex(Peer *p, uint16_t type, const char *hex)
-{
-    g_autoptr(GByteArray) body = wire_hex(hex);
-    uint8_t head[DATA_HEADER_FULL_SIZE];
-    DataHeader header = {.type = type, .size = body->len};
-    size_t n = data_header_pack(head, &header, true);
-
-    g_assert_cmpint(send(p->fd, head, n, MSG_NOSIGNAL), ==, n);
-    g_assert_cmpint(send(p->fd, body->data, body->len, MSG_NOSIGNAL), ==, body->len);
-    for (unsigned i = 0; i < 20; i++)
-        g_main_context_iteration(NULL, FALSE);
+    g_assert_cmpuint(server_mm_time() - m.time, <, PEER_SILENCE_S * 1000);
 }
 
 /* --- playback --- */
@@ -209,7 +92,7 @@ static bool play(uint32_t value)
 }
 
 /* The value that the raw frame just read is full of. */
-static uint32_t frame_value(const Peer *p)
+static uint32_t frame_value(const ChannelPeer *p)
 {
     uint32_t first;
 
@@ -219,22 +102,22 @@ static uint32_t frame_value(const Peer *p)
     return first;
 }
 
-static void expect_frame(Peer *p, uint32_t value)
+static void expect_frame(ChannelPeer *p, uint32_t value)
 {
-    expect(p, SPICE_MSG_PLAYBACK_DATA);
+    peer_expect(p, SPICE_MSG_PLAYBACK_DATA);
     g_assert_cmpuint(frame_value(p), ==, value);
 }
 
 static void test_greeting(void)
 {
     static uint16_t volume[] = {30000, 40000};
-    Peer p;
+    ChannelPeer p;
 
     begin();
     g_assert_cmpuint(server_find_channel(server, SPICE_CHANNEL_PLAYBACK, 0)->caps, ==, 2);
-    p = peer_new(SPICE_CHANNEL_PLAYBACK, PLAYBACK_CAPS, false);
+    p = peer_new(server, SPICE_CHANNEL_PLAYBACK, PLAYBACK_CAPS, false);
     expect_mode(&p, SPICE_AUDIO_DATA_MODE_OPUS); /* although Opus was never announced */
-    expect_nothing(&p);
+    peer_expect_nothing(&p);
     peer_close(&p);
 
     spice_server_set_playback_rate(&playback, 44100);
@@ -243,29 +126,29 @@ static void test_greeting(void)
     spice_server_playback_set_mute(&playback, 1);
     spice_server_playback_start(&playback);
     spice_server_playback_start(&playback);
-    p = peer_new(SPICE_CHANNEL_PLAYBACK, PLAYBACK_CAPS, false);
+    p = peer_new(server, SPICE_CHANNEL_PLAYBACK, PLAYBACK_CAPS, false);
     expect_mode(&p, SPICE_AUDIO_DATA_MODE_RAW);
     expect_start(&p, 44100);
-    expect_body(&p, SPICE_MSG_PLAYBACK_VOLUME, "02 3075 409c");
-    expect_body(&p, SPICE_MSG_PLAYBACK_MUTE, "01");
+    peer_expect_body(&p, SPICE_MSG_PLAYBACK_VOLUME, "02 3075 409c");
+    peer_expect_body(&p, SPICE_MSG_PLAYBACK_MUTE, "01");
     volume[0] = 1;
     spice_server_playback_set_volume(&playback, 1, volume);
-    expect_body(&p, SPICE_MSG_PLAYBACK_VOLUME, "01 0100");
+    peer_expect_body(&p, SPICE_MSG_PLAYBACK_VOLUME, "01 0100");
     spice_server_playback_set_volume(&playback, 0, volume); /* no such message */
     spice_server_playback_set_mute(&playback, 0);
-    expect_body(&p, SPICE_MSG_PLAYBACK_MUTE, "00");
-    expect_nothing(&p);
+    peer_expect_body(&p, SPICE_MSG_PLAYBACK_MUTE, "00");
+    peer_expect_nothing(&p);
     peer_close(&p);
 
     /* A client without the capability is not bothered. */
     spice_server_set_playback_rate(&playback, 48000);
     g_assert_cmpuint(server_find_channel(server, SPICE_CHANNEL_PLAYBACK, 0)->caps, ==, 0xa);
-    p = peer_new(SPICE_CHANNEL_PLAYBACK, 0, false);
+    p = peer_new(server, SPICE_CHANNEL_PLAYBACK, 0, false);
     expect_mode(&p, SPICE_AUDIO_DATA_MODE_RAW);
     expect_start(&p, 48000);
     spice_server_playback_set_mute(&playback, 1);
     playback_channel_set_latency(playback.st, 500);
-    expect_nothing(&p);
+    peer_expect_nothing(&p);
     peer_close(&p);
     end();
 }
@@ -273,12 +156,12 @@ static void test_greeting(void)
 static void test_frames(void)
 {
     uint32_t *frames[3], *none, n;
-    Peer p;
+    ChannelPeer p;
 
     begin();
     spice_server_playback_start(&playback);
     g_assert_false(play(0)); /* nobody listens */
-    p = peer_new(SPICE_CHANNEL_PLAYBACK, PLAYBACK_CAPS & ~(1u << SPICE_PLAYBACK_CAP_OPUS), false);
+    p = peer_new(server, SPICE_CHANNEL_PLAYBACK, PLAYBACK_CAPS & ~(1u << SPICE_PLAYBACK_CAP_OPUS), false);
     expect_mode(&p, SPICE_AUDIO_DATA_MODE_RAW);
     expect_start(&p, 48000);
     for (unsigned i = 0; i < 3; i++)
@@ -293,14 +176,14 @@ static void test_frames(void)
         expect_frame(&p, 100 + i);
     }
     playback_channel_set_latency(playback.st, 500);
-    expect_body(&p, SPICE_MSG_PLAYBACK_LATENCY, "f4010000");
+    peer_expect_body(&p, SPICE_MSG_PLAYBACK_LATENCY, "f4010000");
     spice_server_playback_get_buffer(&playback, &frames[0], &n);
     spice_server_playback_stop(&playback);
     spice_server_playback_stop(&playback);
-    expect(&p, SPICE_MSG_PLAYBACK_STOP);
+    peer_expect(&p, SPICE_MSG_PLAYBACK_STOP);
     g_assert_false(play(1));
     spice_server_playback_put_samples(&playback, frames[0]); /* too late */
-    expect_nothing(&p);
+    peer_expect_nothing(&p);
     peer_close(&p);
     end();
 }
@@ -311,10 +194,10 @@ static void test_slow_line(void)
     uint32_t last = 0, got = 0;
     unsigned n = 0, starts = 0;
     uint16_t type;
-    Peer p;
+    ChannelPeer p;
 
     begin();
-    p = peer_new(SPICE_CHANNEL_PLAYBACK, RAW_CAPS, false);
+    p = peer_new(server, SPICE_CHANNEL_PLAYBACK, RAW_CAPS, false);
     expect_mode(&p, SPICE_AUDIO_DATA_MODE_RAW);
     spice_server_playback_start(&playback);
     for (last = 1; last <= 100; last++)
@@ -328,7 +211,7 @@ static void test_slow_line(void)
     spice_server_playback_stop(&playback);
     spice_server_playback_start(&playback);
     spice_server_playback_stop(&playback);
-    while ((type = read_message(&p)) != SPICE_MSG_PLAYBACK_STOP) {
+    while ((type = peer_read(&p)) != SPICE_MSG_PLAYBACK_STOP) {
         if (type == SPICE_MSG_PLAYBACK_START) {
             g_assert_cmpuint(n, ==, 0);
             starts++;
@@ -342,8 +225,8 @@ static void test_slow_line(void)
     g_assert_cmpuint(starts, ==, 1);
     g_assert_cmpuint(got, ==, last);
     g_assert_cmpuint(n, <, 20);
-    expect_body(&p, SPICE_MSG_PLAYBACK_MUTE, "01");
-    expect_nothing(&p);
+    peer_expect_body(&p, SPICE_MSG_PLAYBACK_MUTE, "01");
+    peer_expect_nothing(&p);
     peer_close(&p);
     end();
 }
@@ -352,10 +235,10 @@ static void test_slow_line(void)
 static void test_cancelled_start(void)
 {
     uint16_t type;
-    Peer p;
+    ChannelPeer p;
 
     begin();
-    p = peer_new(SPICE_CHANNEL_PLAYBACK, RAW_CAPS, false);
+    p = peer_new(server, SPICE_CHANNEL_PLAYBACK, RAW_CAPS, false);
     expect_mode(&p, SPICE_AUDIO_DATA_MODE_RAW);
     for (unsigned i = 0; i < 5000; i++) /* until the line is full */
         spice_server_playback_set_mute(&playback, i & 1);
@@ -363,11 +246,11 @@ static void test_cancelled_start(void)
     g_assert_true(play(1));
     spice_server_playback_stop(&playback);
     spice_server_playback_set_volume(&playback, 1, &(uint16_t){5});
-    while ((type = read_message(&p)) == SPICE_MSG_PLAYBACK_MUTE)
+    while ((type = peer_read(&p)) == SPICE_MSG_PLAYBACK_MUTE)
         ;
     g_assert_cmpuint(type, ==, SPICE_MSG_PLAYBACK_VOLUME);
-    expect_body(&p, SPICE_MSG_PLAYBACK_MUTE, "01");
-    expect_nothing(&p);
+    peer_expect_body(&p, SPICE_MSG_PLAYBACK_MUTE, "01");
+    peer_expect_nothing(&p);
     peer_close(&p);
     end();
 }
@@ -375,29 +258,29 @@ static void test_cancelled_start(void)
 static void test_take_over(void)
 {
     uint32_t *mine, *orphan, n;
-    Peer first, second, third;
+    ChannelPeer first, second, third;
 
     begin();
     spice_server_playback_start(&playback);
-    first = peer_new(SPICE_CHANNEL_PLAYBACK, RAW_CAPS, false);
+    first = peer_new(server, SPICE_CHANNEL_PLAYBACK, RAW_CAPS, false);
     expect_mode(&first, SPICE_AUDIO_DATA_MODE_RAW);
     expect_start(&first, 48000);
     spice_server_playback_get_buffer(&playback, &mine, &n);
 
-    second = peer_new(SPICE_CHANNEL_PLAYBACK, RAW_CAPS, false);
-    expect_end(&first);
+    second = peer_new(server, SPICE_CHANNEL_PLAYBACK, RAW_CAPS, false);
+    peer_expect_end(&first);
     expect_mode(&second, SPICE_AUDIO_DATA_MODE_RAW);
     expect_start(&second, 48000);
     mine[0] = mine[SOUND_FRAME_PAIRS - 1] = 1;
     spice_server_playback_put_samples(&playback, mine); /* it belonged to the first one */
-    expect_nothing(&second);
+    peer_expect_nothing(&second);
     g_assert_true(play(2));
     expect_frame(&second, 2);
 
     /* The same client links again. */
-    third = (Peer){.client = second.client};
-    link_channel(&third, second.channel, RAW_CAPS, false);
-    expect_end(&second);
+    third = (ChannelPeer){.client = second.client};
+    peer_link(&third, second.channel, RAW_CAPS, false);
+    peer_expect_end(&second);
     g_assert_true(client_has_channel(third.client, SPICE_CHANNEL_PLAYBACK, 0));
     g_assert_true(g_ptr_array_find(third.client->channels, third.channel, NULL));
     expect_mode(&third, SPICE_AUDIO_DATA_MODE_RAW);
@@ -407,7 +290,7 @@ static void test_take_over(void)
     spice_server_playback_get_buffer(&playback, &orphan, &n);
     g_assert_nonnull(orphan);
     g_assert_cmpint(spice_server_remove_interface(&playback.base), ==, 0);
-    expect_end(&third);
+    peer_expect_end(&third);
     memset(orphan, 1, SOUND_FRAME_PAIRS * 4);
     spice_server_playback_put_samples(&playback, orphan);
     g_assert_false(play(3));
@@ -444,25 +327,25 @@ static void test_second_device(void)
 
 static void test_compression_switch(void)
 {
-    Peer p;
+    ChannelPeer p;
 
     begin();
     spice_server_playback_start(&playback);
-    p = peer_new(SPICE_CHANNEL_PLAYBACK, PLAYBACK_CAPS, false);
+    p = peer_new(server, SPICE_CHANNEL_PLAYBACK, PLAYBACK_CAPS, false);
     expect_mode(&p, SPICE_AUDIO_DATA_MODE_OPUS);
     expect_start(&p, 48000);
     g_assert_true(play(0x10001000));
-    expect(&p, SPICE_MSG_PLAYBACK_DATA);
+    peer_expect(&p, SPICE_MSG_PLAYBACK_DATA);
     g_assert_cmpuint(p.size, <=, 4 + 480);
     spice_server_set_playback_compression(server, 0);
-    expect_nothing(&p);
+    peer_expect_nothing(&p);
     g_assert_true(play(0x10001000));
-    expect(&p, SPICE_MSG_PLAYBACK_STOP);
+    peer_expect(&p, SPICE_MSG_PLAYBACK_STOP);
     expect_mode(&p, SPICE_AUDIO_DATA_MODE_RAW);
     expect_start(&p, 48000);
     expect_frame(&p, 0x10001000);
     spice_server_playback_stop(&playback);
-    expect(&p, SPICE_MSG_PLAYBACK_STOP);
+    peer_expect(&p, SPICE_MSG_PLAYBACK_STOP);
     spice_server_set_playback_compression(server, 1);
     spice_server_playback_start(&playback);
     expect_mode(&p, SPICE_AUDIO_DATA_MODE_OPUS);
@@ -473,27 +356,27 @@ static void test_compression_switch(void)
 
 static void test_clock(void)
 {
-    Peer p, main = {.client = NULL};
+    ChannelPeer p, main = {.client = NULL};
 
     begin();
-    main.client = client_ref(client_new(server, ++next_client, false));
-    link_channel(&main, &server->main->channel, 0, false);
-    expect(&main, SPICE_MSG_MAIN_INIT);
+    main.client = client_ref(client_new(server, 1000, false));
+    peer_link(&main, &server->main->channel, 0, false);
+    peer_expect(&main, SPICE_MSG_MAIN_INIT);
     spice_server_playback_start(&playback);
     spice_server_playback_stop(&playback);
-    expect_nothing(&main);
-    p = peer_new(SPICE_CHANNEL_PLAYBACK, RAW_CAPS, false);
+    peer_expect_nothing(&main);
+    p = peer_new(server, SPICE_CHANNEL_PLAYBACK, RAW_CAPS, false);
     spice_server_playback_start(&playback);
-    expect_nothing(&main);
+    peer_expect_nothing(&main);
     spice_server_playback_stop(&playback);
-    expect(&main, SPICE_MSG_MAIN_MULTI_MEDIA_TIME);
+    peer_expect(&main, SPICE_MSG_MAIN_MULTI_MEDIA_TIME);
     spice_server_playback_start(&playback);
     peer_close(&p); /* a client that dies while it plays */
-    expect(&main, SPICE_MSG_MAIN_MULTI_MEDIA_TIME);
-    p = peer_new(SPICE_CHANNEL_PLAYBACK, RAW_CAPS, false);
-    expect_nothing(&main);
+    peer_expect(&main, SPICE_MSG_MAIN_MULTI_MEDIA_TIME);
+    p = peer_new(server, SPICE_CHANNEL_PLAYBACK, RAW_CAPS, false);
+    peer_expect_nothing(&main);
     g_assert_cmpint(spice_server_remove_interface(&playback.base), ==, 0);
-    expect(&main, SPICE_MSG_MAIN_MULTI_MEDIA_TIME);
+    peer_expect(&main, SPICE_MSG_MAIN_MULTI_MEDIA_TIME);
     peer_close(&main);
     peer_close(&p);
     end();
@@ -502,42 +385,42 @@ static void test_clock(void)
 static void test_migration(void)
 {
     uint32_t *samples, n;
-    Peer p;
+    ChannelPeer p;
 
     begin();
     spice_server_playback_set_volume(&playback, 1, &(uint16_t){5});
-    p = peer_new(SPICE_CHANNEL_PLAYBACK, PLAYBACK_CAPS, true);
-    expect_nothing(&p); /* the client knows all that from the source */
+    p = peer_new(server, SPICE_CHANNEL_PLAYBACK, PLAYBACK_CAPS, true);
+    peer_expect_nothing(&p); /* the client knows all that from the source */
     spice_server_playback_start(&playback);
     expect_mode(&p, SPICE_AUDIO_DATA_MODE_OPUS); /* but for this, perhaps */
     expect_start(&p, 48000);
     peer_close(&p);
 
-    p = peer_new(SPICE_CHANNEL_PLAYBACK, PLAYBACK_CAPS, true);
+    p = peer_new(server, SPICE_CHANNEL_PLAYBACK, PLAYBACK_CAPS, true);
     expect_mode(&p, SPICE_AUDIO_DATA_MODE_OPUS);
     expect_start(&p, 48000);
     spice_server_playback_get_buffer(&playback, &samples, &n);
     channel_migrate(p.channel, p.client);
-    expect_body(&p, SPICE_MSG_MIGRATE, "00000000");
+    peer_expect_body(&p, SPICE_MSG_MIGRATE, "00000000");
     spice_server_playback_put_samples(&playback, samples);
     g_assert_false(play(1));
     spice_server_playback_stop(&playback);
     spice_server_playback_set_mute(&playback, 1);
-    expect_nothing(&p);
+    peer_expect_nothing(&p);
     peer_close(&p);
     end();
 }
 
 static void test_playback_hostile(void)
 {
-    Peer p;
+    ChannelPeer p;
 
     begin();
-    p = peer_new(SPICE_CHANNEL_PLAYBACK, RAW_CAPS, false);
+    p = peer_new(server, SPICE_CHANNEL_PLAYBACK, RAW_CAPS, false);
     expect_mode(&p, SPICE_AUDIO_DATA_MODE_RAW);
     g_test_expect_message("Spice", G_LOG_LEVEL_WARNING, "*not known here*dropped");
-    send_hex(&p, 101, "00");
-    expect_end(&p);
+    peer_send(&p, 101, "00");
+    peer_expect_end(&p);
     g_test_assert_expected_messages();
     peer_close(&p);
     end();
@@ -548,7 +431,7 @@ static void test_playback_hostile(void)
 #define RECORD_CAPS (1u << SPICE_RECORD_CAP_VOLUME | 1u << SPICE_RECORD_CAP_OPUS)
 
 /* Sends pairs from, from + 1, ... in messages of 480. */
-static void send_count(Peer *p, uint32_t from, uint32_t n)
+static void send_count(ChannelPeer *p, uint32_t from, uint32_t n)
 {
     while (n) {
         uint32_t part = MIN(n, 480);
@@ -556,7 +439,7 @@ static void send_count(Peer *p, uint32_t from, uint32_t n)
 
         for (uint32_t i = 0; i < part; i++)
             g_string_append_printf(hex, "%08x", GUINT32_SWAP_LE_BE(from + i));
-        send_hex(p, SPICE_MSGC_RECORD_DATA, hex->str);
+        peer_send(p, SPICE_MSGC_RECORD_DATA, hex->str);
         from += part;
         n -= part;
     }
@@ -571,20 +454,20 @@ static void test_record(void)
 {
     static uint32_t pairs[10000];
     static uint16_t volume[] = {30000, 40000};
-    Peer p;
+    ChannelPeer p;
 
     begin();
-    p = peer_new(SPICE_CHANNEL_RECORD, RECORD_CAPS, false);
-    expect_nothing(&p);
+    p = peer_new(server, SPICE_CHANNEL_RECORD, RECORD_CAPS, false);
+    peer_expect_nothing(&p);
     spice_server_record_set_volume(&record, 2, volume);
-    expect_body(&p, SPICE_MSG_RECORD_VOLUME, "02 3075 409c");
+    peer_expect_body(&p, SPICE_MSG_RECORD_VOLUME, "02 3075 409c");
     spice_server_record_set_mute(&record, 1);
-    expect_body(&p, SPICE_MSG_RECORD_MUTE, "01");
+    peer_expect_body(&p, SPICE_MSG_RECORD_MUTE, "01");
     spice_server_record_start(&record);
     spice_server_record_start(&record);
-    expect_body(&p, SPICE_MSG_RECORD_START, "02000000 0100 80bb0000");
-    send_hex(&p, SPICE_MSGC_RECORD_MODE, "00000000 0100");
-    send_hex(&p, SPICE_MSGC_RECORD_START_MARK, "00000000");
+    peer_expect_body(&p, SPICE_MSG_RECORD_START, "02000000 0100 80bb0000");
+    peer_send(&p, SPICE_MSGC_RECORD_MODE, "00000000 0100");
+    peer_send(&p, SPICE_MSGC_RECORD_START_MARK, "00000000");
     send_count(&p, 7, 4000);
     g_assert_cmpuint(fetch(pairs, 10000), ==, 0);
     send_count(&p, 4007, 1000);
@@ -596,10 +479,10 @@ static void test_record(void)
     g_assert_cmpuint(pairs[0], ==, 9999 - 8192);
     g_assert_cmpuint(fetch(pairs, 10000), ==, 8182);
     spice_server_record_stop(&record);
-    expect(&p, SPICE_MSG_RECORD_STOP);
+    peer_expect(&p, SPICE_MSG_RECORD_STOP);
     spice_server_record_stop(&record);
     spice_server_record_start(&record);
-    expect(&p, SPICE_MSG_RECORD_START);
+    peer_expect(&p, SPICE_MSG_RECORD_START);
     send_count(&p, 0, 5000);
     peer_close(&p);
     g_assert_cmpuint(fetch(pairs, 10000), ==, 0); /* no client */
@@ -607,13 +490,13 @@ static void test_record(void)
 
     /* A client that migrates here knows the volume, but is told all the same. */
     spice_server_record_start(&record);
-    p = peer_new(SPICE_CHANNEL_RECORD, RECORD_CAPS, true);
-    expect(&p, SPICE_MSG_RECORD_START);
-    expect_body(&p, SPICE_MSG_RECORD_VOLUME, "02 3075 409c");
-    expect_body(&p, SPICE_MSG_RECORD_MUTE, "01");
+    p = peer_new(server, SPICE_CHANNEL_RECORD, RECORD_CAPS, true);
+    peer_expect(&p, SPICE_MSG_RECORD_START);
+    peer_expect_body(&p, SPICE_MSG_RECORD_VOLUME, "02 3075 409c");
+    peer_expect_body(&p, SPICE_MSG_RECORD_MUTE, "01");
     send_count(&p, 0, 5000); /* in whatever mode it had agreed upon elsewhere */
     g_assert_cmpuint(fetch(pairs, 10000), ==, 0);
-    send_hex(&p, SPICE_MSGC_RECORD_MODE, "00000000 0100");
+    peer_send(&p, SPICE_MSGC_RECORD_MODE, "00000000 0100");
     send_count(&p, 1, 5000);
     g_assert_cmpuint(fetch(pairs, 10000), ==, 5000);
     g_assert_cmpuint(pairs[4999], ==, 5000);
@@ -629,21 +512,21 @@ static void test_record_opus(void)
     SoundEncoder *encoder = sound_encoder_new(48000);
     uint32_t silence[SOUND_FRAME_PAIRS] = {0};
     uint8_t packet[SOUND_PACKET_MAX_BYTES];
-    Peer p;
+    ChannelPeer p;
 
     begin();
     spice_server_set_record_rate(&record, 48000);
     g_assert_cmpuint(server_find_channel(server, SPICE_CHANNEL_RECORD, 0)->caps, ==, 6);
-    p = peer_new(SPICE_CHANNEL_RECORD, RECORD_CAPS, false);
+    p = peer_new(server, SPICE_CHANNEL_RECORD, RECORD_CAPS, false);
     spice_server_record_start(&record);
-    send_hex(&p, SPICE_MSGC_RECORD_MODE, "00000000 0300");
+    peer_send(&p, SPICE_MSGC_RECORD_MODE, "00000000 0300");
     for (unsigned i = 0; i < 10; i++) {
         g_autoptr(GString) hex = g_string_new("00000000 ");
         size_t n = sound_encoder_encode(encoder, silence, packet);
 
         for (size_t j = 0; j < n; j++)
             g_string_append_printf(hex, "%02x", packet[j]);
-        send_hex(&p, SPICE_MSGC_RECORD_DATA, hex->str);
+        peer_send(&p, SPICE_MSGC_RECORD_DATA, hex->str);
     }
     g_assert_cmpuint(fetch(pairs, 10000), ==, 4800);
     sound_encoder_free(encoder);
@@ -673,16 +556,16 @@ static void test_record_hostile(void)
     begin();
     spice_server_record_start(&record);
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
-        Peer p = peer_new(SPICE_CHANNEL_RECORD, 0, false);
+        ChannelPeer p = peer_new(server, SPICE_CHANNEL_RECORD, 0, false);
 
-        expect(&p, SPICE_MSG_RECORD_START);
-        send_hex(&p, SPICE_MSGC_RECORD_MODE, cases[i].mode == 1 ? "00000000 0100" : "00000000 0300");
+        peer_expect(&p, SPICE_MSG_RECORD_START);
+        peer_send(&p, SPICE_MSGC_RECORD_MODE, cases[i].mode == 1 ? "00000000 0100" : "00000000 0300");
         g_test_expect_message("Spice", G_LOG_LEVEL_WARNING, cases[i].log);
         if (cases[i].body)
-            send_hex(&p, cases[i].type, cases[i].body);
+            peer_send(&p, cases[i].type, cases[i].body);
         else
             g_assert_cmpint(send(p.fd, "\x65\x00\xff\xff\xff\x7f", 6, MSG_NOSIGNAL), ==, 6);
-        expect_end(&p);
+        peer_expect_end(&p);
         g_test_assert_expected_messages();
         peer_close(&p);
     }

@@ -23,6 +23,7 @@
  *   port-room NAME N   the guest's port takes N more bytes and then is full; -1: it never is (as at the start)
  *   port-rest NAME     takes out what the guest wrote and the library has not read: moves with the guest
  *   agent 1|0          the guest agent appears (as the port "vdagent") or goes away
+ *   smartcard 1|0      a card device is plugged in (as the port "smartcard"), or pulled out
  *   clients            how many are connected
  *   quit
  *
@@ -273,7 +274,7 @@ static void migrate_end_command(char **words)
 
 static Port *find_port(const char *command, const char *name)
 {
-    Port *ports[] = {host.machine->port, host.machine->agent};
+    Port *ports[] = {host.machine->port, host.machine->agent, host.machine->smartcard};
     for (size_t i = 0; i < G_N_ELEMENTS(ports); i++) {
         if (ports[i] != NULL && name != NULL && strcmp(port_name(ports[i]), name) == 0)
             return ports[i];
@@ -314,14 +315,26 @@ static void port_rest_command(char **words)
     answer_send(answer);
 }
 
-static void agent_command(char **words)
+/* A device that comes and goes; the port is named like its subtype. */
+static void plug(Port **port, const char *subtype, char **words)
 {
     bool yes = words[0] != NULL && strcmp(words[0], "1") == 0;
-    if (yes && host.machine->agent == NULL)
-        host.machine->agent = port_new(host.machine->server, "vdagent", "vdagent");
+    if (yes && *port == NULL)
+        *port = port_new(host.machine->server, subtype, subtype);
     else if (!yes)
-        g_clear_pointer(&host.machine->agent, port_remove);
+        g_clear_pointer(port, port_remove);
+}
+
+static void agent_command(char **words)
+{
+    plug(&host.machine->agent, "vdagent", words);
     answer_ok("agent");
+}
+
+static void smartcard_command(char **words)
+{
+    plug(&host.machine->smartcard, "smartcard", words);
+    answer_ok("smartcard");
 }
 
 static void clients_command(char **words)
@@ -370,6 +383,7 @@ static const ControlCommand commands[] = {
     {"port-room", port_room_command, true},
     {"port-rest", port_rest_command, true},
     {"agent", agent_command, true},
+    {"smartcard", smartcard_command, true},
     {"clients", clients_command, true},
     {"quit", quit_command, false},
 };

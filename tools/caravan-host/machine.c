@@ -210,6 +210,7 @@ void machine_free(Machine *machine)
     sound_free(machine->sound);
     port_remove(machine->port);
     port_remove(machine->agent);
+    port_remove(machine->smartcard);
     spice_server_destroy(machine->server);
     for (int i = 0; i < machine->n_devices; i++)
         g_free(machine->devices[i].boot_memory);

@@ -40,8 +40,8 @@ struct Machine {
     SpiceMigrateInstance migration;
     SpiceKbdInstance keyboard;
     SpiceMouseInstance mouse;
-    Sound *sound;       /* NULL: none */
-    Port *port, *agent; /* NULL: none */
+    Sound *sound;                   /* NULL: none */
+    Port *port, *agent, *smartcard; /* NULL: none */
 };
 
 /* Callbacks from the library, in the main loop's thread (perhaps from inside a call). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Port: a character device of subtype "port", or the guest agent's ("vdagent"), with the test driver as its guest. What
- * the guest gets is printed as events. Main loop only.
+ * Port: a character device of subtype "port", the guest agent's ("vdagent"), or a smartcard reader's ("smartcard"),
+ * with the test driver as its guest. What the guest gets is printed as events. Main loop only.
  */
 #pragma once
 

@@ -12,8 +12,14 @@
  *   b  scroll the screen up by 16 lines                             c  next cursor shape       m  move the cursor
  *   ?  nothing: are you there                                       w  draw small things until the next byte
  *   e  commands that are errors, see bad.c
+ *
+ * Numbered streams through virtio-serial ports (streams.h) go on besides, also during w:
+ *
+ *   O  open the ports, listen   C  close them     T  talk     H  hush     D  be deaf    L  listen again
+ *   r  report how far they are, a line for each
  */
 #include "guest.h"
+#include "streams.h"
 
 #define PICTURES 24
 #define PICTURE_WIDTH 128
@@ -202,7 +208,36 @@ static void draw_until_told(void)
         fill_next();
         draw_picture(0, set * PICTURES + fills % PICTURES, fills % COLUMNS * PICTURE_WIDTH, 600);
         qxl_drain();
+        streams_step();
     }
+}
+
+/* False: no command for the streams. */
+static int handle_streams(char c)
+{
+    switch (c) {
+    case 'O':
+        if (streams_open() < 0)
+            serial_print("no virtio-serial device\n");
+        break;
+    case 'C':
+        streams_close();
+        break;
+    case 'T':
+    case 'H':
+        streams_talk(c == 'T');
+        break;
+    case 'D':
+    case 'L':
+        streams_listen(c == 'L');
+        break;
+    case 'r':
+        streams_report();
+        break;
+    default:
+        return 0;
+    }
+    return 1;
 }
 
 static void handle(char c)
@@ -244,7 +279,8 @@ static void handle(char c)
         push_bad_commands();
         break;
     default:
-        return;
+        if (!handle_streams(c))
+            return;
     }
     qxl_drain();
     serial_print("k\n");
@@ -266,5 +302,6 @@ void guest_main(void)
 
         if (c >= 0)
             handle((char)c);
+        streams_step();
     }
 }

@@ -9,6 +9,10 @@ static inline void out8(uint16_t port, uint8_t v)
 {
     __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port) : "memory");
 }
+static inline void out16(uint16_t port, uint16_t v)
+{
+    __asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(port) : "memory");
+}
 static inline void out32(uint16_t port, uint32_t v)
 {
     __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port) : "memory");
@@ -18,6 +22,13 @@ static inline uint8_t in8(uint16_t port)
     uint8_t v;
 
     __asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port) : "memory");
+    return v;
+}
+static inline uint16_t in16(uint16_t port)
+{
+    uint16_t v;
+
+    __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port) : "memory");
     return v;
 }
 static inline uint32_t in32(uint16_t port)

@@ -3,7 +3,7 @@
  * gtk-client: a headless SPICE client for tests, the client library without a window.
  *
  *     gtk-client --host HOST --port PORT [--password P] [--cache-size BYTES] [--glz-window-size BYTES]
- *                [--audio [--audio-file FILE]] [--usb]
+ *                [--audio [--audio-file FILE]] [--usb] [--smartcard-db DIR]
  *     gtk-client --uri spice://HOST:PORT
  *
  * Commands on stdin, a line each; answers and events on stdout, a JSON object a line:
@@ -13,14 +13,32 @@
  *     state               connected channels, migration state
  *     key CODE            press and release a PC/AT scan code
  *     port-write NAME HEX  bytes for a port, as soon as it is open; what comes from there are events
+ *     port-stream NAME on|off  writes a numbered stream to it, checks what comes as one; or stops to write
+ *     port-counts NAME    how much of these was written and read, and whether it was right
+ *     clipboard-stream on|off  the same through the clipboard, with an agent that asks and answers; off: pauses
+ *     clipboard-counts
  *     motion DX DY        relative motion of the mouse
+ *     position X Y [ID]   absolute position on display ID, in mouse mode client
+ *     button N            press and release: 1 left, 2 middle, 3 right, 4 and 5 the wheel
+ *     modifiers           the guest's keyboard lights, bits SPICE_INPUTS_*_LOCK
+ *     mouse-mode MODE     asks for it: 1 server, 2 client
+ *     monitors            "CHANNEL:ID=WIDTHxHEIGHT+X+Y ..." of all display channels
+ *     resize ID W H [X Y] monitor ID should become that big
+ *     clipboard-offer B64 the client owns the clipboard; the guest gets this text when it asks
+ *     clipboard-ask       asks for the guest's text, which comes as an event
+ *     copy-files PATH...  to the guest
  *     playback            bytes and SHA-256 of what was played
  *     record FILE         records the samples of a file
+ *     card insert|remove  the software smartcard
  *     quit
  *
  * Answers carry "answer", events "event". Exit code: 0 after quit or end of input, 1 if the main channel fails or ends,
  * 2 for wrong arguments.
  */
+#include "tests/lib/client/agent.h"
+#include "tests/lib/client/card.h"
+#include "tests/lib/client/clipboard.h"
+#include "tests/lib/client/inputs.h"
 #include "tests/lib/client/picture.h"
 #include "tests/lib/client/port.h"
 #include "tests/lib/client/say.h"
@@ -37,7 +55,6 @@
 typedef struct Client {
     GMainLoop *loop;
     SpiceSession *session;
-    SpiceInputsChannel *inputs; /* not owned */
     Picture pictures[MAX_DISPLAYS];
     gboolean marked[MAX_DISPLAYS];
     gboolean audio, usb;
@@ -124,14 +141,6 @@ static void on_mark(SpiceChannel *channel, int mark, Client *c)
     say("event", "mark", "id", 'i', id, "mark", 'b', mark != 0, NULL);
 }
 
-static void on_agent_update(SpiceMainChannel *channel, Client *c)
-{
-    gboolean connected = FALSE;
-
-    g_object_get(channel, "agent-connected", &connected, NULL);
-    say("event", "agent", "connected", 'b', connected, NULL);
-}
-
 static void on_migration_started(SpiceMainChannel *channel, GObject *session, Client *c)
 {
     say("event", "migration-started", NULL);
@@ -155,11 +164,10 @@ static void on_channel_new(SpiceSession *session, SpiceChannel *channel, Client 
         g_signal_connect(channel, "display-primary-destroy", G_CALLBACK(on_primary_destroy), c);
         g_signal_connect(channel, "display-mark", G_CALLBACK(on_mark), c);
     } else if (type == SPICE_CHANNEL_MAIN) {
-        g_signal_connect(channel, "main-agent-update", G_CALLBACK(on_agent_update), c);
+        agent_watch(SPICE_MAIN_CHANNEL(channel));
         g_signal_connect(channel, "migration-started", G_CALLBACK(on_migration_started), c);
+        clipboard_watch(SPICE_MAIN_CHANNEL(channel));
         return; /* the session connects it */
-    } else if (type == SPICE_CHANNEL_INPUTS) {
-        c->inputs = SPICE_INPUTS_CHANNEL(channel);
     } else if (type == SPICE_CHANNEL_PORT) {
         port_watch(channel);
     } else if (((type == SPICE_CHANNEL_PLAYBACK || type == SPICE_CHANNEL_RECORD) && !c->audio) ||
@@ -174,8 +182,6 @@ static void on_channel_destroy(SpiceSession *session, SpiceChannel *channel, Cli
     int type, id;
 
     channel_key(channel, &type, &id);
-    if (type == SPICE_CHANNEL_INPUTS && SPICE_INPUTS_CHANNEL(channel) == c->inputs)
-        c->inputs = NULL;
     if (type == SPICE_CHANNEL_DISPLAY)
         c->pictures[id & 255] = (Picture){0};
     say("event", "channel-destroy", "type", 'i', type, "id", 'i', id, NULL);
@@ -192,6 +198,7 @@ static void answer_state(Client *c)
     GList *channels = spice_session_get_channels(c->session);
     g_autoptr(GString) list = g_string_new(NULL);
     int mode = 0;
+    gboolean agent = FALSE;
 
     for (GList *l = channels; l; l = l->next) {
         int type, id;
@@ -201,11 +208,11 @@ static void answer_state(Client *c)
         g_string_append_printf(list, "%s%s:%d=%s", list->len ? " " : "", spice_channel_type_to_string(type), id,
                                last ? last : "new");
         if (type == SPICE_CHANNEL_MAIN)
-            g_object_get(l->data, "mouse-mode", &mode, NULL);
+            g_object_get(l->data, "mouse-mode", &mode, "agent-connected", &agent, NULL);
     }
     g_list_free(channels);
     say("answer", "state", "migration", 's', enum_nick(SPICE_TYPE_SESSION_MIGRATION, migration_state(c)), "channels",
-        's', list->str, "mouse-mode", 'i', mode, NULL);
+        's', list->str, "mouse-mode", 'i', mode, "agent", 'b', agent, NULL);
 }
 
 static void answer_sum(Client *c, int id)
@@ -227,6 +234,25 @@ static void answer_shot(Client *c, const char *path, int id)
         path, "error", 's', ok ? NULL : error->message, NULL);
 }
 
+/* False: no command for numbered streams. */
+static gboolean run_stream_command(Client *c, char **w, guint n)
+{
+    if (!strcmp(w[0], "port-stream") && n == 3) {
+        say("answer", w[0], "ok", 'b', port_stream(c->session, w[1], !strcmp(w[2], "on")), NULL);
+    } else if (!strcmp(w[0], "port-counts") && n == 2) {
+        if (!port_answer_counts(c->session, w[1]))
+            say("answer", w[0], "ok", 'b', FALSE, "error", 's', "no such stream", NULL);
+    } else if (!strcmp(w[0], "clipboard-stream") && n == 2) {
+        clipboard_stream(!strcmp(w[1], "on"));
+        say("answer", w[0], "ok", 'b', TRUE, NULL);
+    } else if (!strcmp(w[0], "clipboard-counts")) {
+        clipboard_answer_counts();
+    } else {
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static void run_command(Client *c, char *line)
 {
     g_auto(GStrv) w = g_strsplit_set(g_strstrip(line), " \t", -1);
@@ -240,27 +266,19 @@ static void run_command(Client *c, char *line)
         answer_sum(c, n > 1 ? atoi(w[1]) : 0);
     } else if (!strcmp(w[0], "state")) {
         answer_state(c);
-    } else if (!strcmp(w[0], "key") && n == 2) {
-        if (c->inputs) {
-            spice_inputs_channel_key_press(c->inputs, (guint)strtoul(w[1], NULL, 0));
-            spice_inputs_channel_key_release(c->inputs, (guint)strtoul(w[1], NULL, 0));
-        }
-        say("answer", "key", "ok", 'b', c->inputs != NULL, NULL);
     } else if (!strcmp(w[0], "port-write") && n == 3) {
         say("answer", "port-write", "ok", 'b', port_write(c->session, w[1], w[2]), NULL);
-    } else if (!strcmp(w[0], "motion") && n == 3) {
-        if (c->inputs)
-            spice_inputs_channel_motion(c->inputs, atoi(w[1]), atoi(w[2]), 0);
-        say("answer", "motion", "ok", 'b', c->inputs != NULL, NULL);
     } else if (!strcmp(w[0], "playback")) {
         sound_answer_playback();
     } else if (!strcmp(w[0], "record") && n == 2) {
         sound_record(w[1]);
+    } else if (!strcmp(w[0], "card") && n == 2) {
+        say("answer", "card", "ok", 'b', card_insert(!strcmp(w[1], "insert")), NULL);
     } else if (!strcmp(w[0], "quit")) {
         c->quitting = TRUE;
         g_main_loop_quit(c->loop);
         say("answer", "quit", "ok", 'b', TRUE, NULL);
-    } else {
+    } else if (!run_stream_command(c, w, n) && !inputs_command(c->session, w) && !agent_command(c->session, w)) {
         say("answer", w[0], "ok", 'b', FALSE, "error", 's', "unknown command or wrong arguments", NULL);
     }
 }
@@ -281,7 +299,7 @@ static gboolean on_stdin(GIOChannel *io, GIOCondition condition, gpointer data)
 
 static gboolean parse_options(Client *c, int argc, char **argv)
 {
-    g_autofree char *uri = NULL, *host = NULL, *port = NULL, *password = NULL, *audio_file = NULL;
+    g_autofree char *uri = NULL, *host = NULL, *port = NULL, *password = NULL, *audio_file = NULL, *db = NULL;
     int cache_size = 0, window = 0;
     GOptionEntry entries[] = {
         {"uri", 0, 0, G_OPTION_ARG_STRING, &uri, "spice://HOST:PORT", NULL},
@@ -293,6 +311,7 @@ static gboolean parse_options(Client *c, int argc, char **argv)
         {"audio", 0, 0, G_OPTION_ARG_NONE, &c->audio, "connect playback and record", NULL},
         {"audio-file", 0, 0, G_OPTION_ARG_FILENAME, &audio_file, "write what is played there", NULL},
         {"usb", 0, 0, G_OPTION_ARG_NONE, &c->usb, "connect usbredir", NULL},
+        {"smartcard-db", 0, 0, G_OPTION_ARG_STRING, &db, "certificate database of a software smartcard", NULL},
         {NULL, 0, 0, 0, NULL, NULL, NULL},
     };
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
@@ -305,6 +324,8 @@ static gboolean parse_options(Client *c, int argc, char **argv)
     }
     sound_init(audio_file);
     g_object_set(c->session, "enable-audio", c->audio, "enable-usbredir", c->usb, "enable-smartcard", FALSE, NULL);
+    if (db)
+        card_init(c->session, db);
     if (uri)
         g_object_set(c->session, "uri", uri, NULL);
     else

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/lib/client/port.h"
 
+#include "tests/lib/client/numbers.h"
 #include "tests/lib/client/say.h"
 
 #include <string.h>
 
 #define QUEUE "port-queue" /* of GBytes that wait; the first one is being written if the port is busy */
 #define BUSY "port-busy"
+#define STREAM "port-stream" /* the port's PortStream, if it has one */
+#define PIECE_MAX 70000
+
+typedef struct PortStream {
+    gboolean on;
+    guint turn;
+    uint64_t written;
+    NumberedCheck check;
+} PortStream;
 
 static char *name_of(SpiceChannel *channel)
 {
@@ -17,6 +27,22 @@ static char *name_of(SpiceChannel *channel)
 }
 
 static void write_next(SpicePortChannel *port);
+
+/* The next piece of a stream waits in the queue when all others are out. */
+static void refill(SpicePortChannel *port, GQueue *queue)
+{
+    PortStream *stream = g_object_get_data(G_OBJECT(port), STREAM);
+    guint32 size;
+    guint8 *bytes;
+
+    if (!stream || !stream->on || queue->length)
+        return;
+    size = 1 + stream->turn * 7919 % (stream->turn % 32 ? 6000 : PIECE_MAX);
+    stream->turn++;
+    bytes = g_malloc(size);
+    numbered_fill(&stream->written, bytes, size);
+    g_queue_push_tail(queue, g_bytes_new_take(bytes, size));
+}
 
 static void on_written(GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -40,6 +66,7 @@ static void write_next(SpicePortChannel *port)
     const void *bytes;
 
     g_object_get(port, "port-opened", &opened, NULL);
+    refill(port, queue);
     if (!opened || !queue->length || g_object_get_data(G_OBJECT(port), BUSY))
         return;
     g_object_set_data(G_OBJECT(port), BUSY, port);
@@ -49,9 +76,14 @@ static void write_next(SpicePortChannel *port)
 
 static void on_data(SpicePortChannel *port, gpointer data, int size, gpointer unused)
 {
+    PortStream *stream = g_object_get_data(G_OBJECT(port), STREAM);
     g_autofree char *name = name_of(SPICE_CHANNEL(port));
     g_autoptr(GString) hex = g_string_new(NULL);
 
+    if (stream) {
+        numbered_check(&stream->check, data, (uint32_t)size);
+        return;
+    }
     for (int i = 0; i < size; i++)
         g_string_append_printf(hex, "%02x", ((const guint8 *)data)[i]);
     say("event", "port-data", "port", 's', name, "hex", 's', hex->str, NULL);
@@ -96,23 +128,57 @@ static GBytes *from_hex(const char *hex)
     return g_bytes_new_take(bytes, n);
 }
 
-gboolean port_write(SpiceSession *session, const char *name, const char *hex)
+/* NULL if there is none. */
+static SpicePortChannel *find(SpiceSession *session, const char *name)
 {
-    GBytes *bytes = from_hex(hex);
     GList *channels = spice_session_get_channels(session);
-    gboolean found = FALSE;
+    SpicePortChannel *port = NULL;
 
-    for (GList *l = channels; l && bytes && !found; l = l->next) {
+    for (GList *l = channels; l && !port; l = l->next) {
         g_autofree char *its_name = SPICE_IS_PORT_CHANNEL(l->data) ? name_of(l->data) : NULL;
 
-        if (g_strcmp0(its_name, name) == 0) {
-            g_queue_push_tail(g_object_get_data(l->data, QUEUE), bytes);
-            write_next(l->data);
-            found = TRUE;
-        }
+        if (g_strcmp0(its_name, name) == 0)
+            port = l->data;
     }
-    if (bytes && !found)
-        g_bytes_unref(bytes);
     g_list_free(channels);
-    return found;
+    return port;
+}
+
+gboolean port_write(SpiceSession *session, const char *name, const char *hex)
+{
+    SpicePortChannel *port = find(session, name);
+    GBytes *bytes = port ? from_hex(hex) : NULL;
+
+    if (!bytes)
+        return FALSE;
+    g_queue_push_tail(g_object_get_data(G_OBJECT(port), QUEUE), bytes);
+    write_next(port);
+    return TRUE;
+}
+
+gboolean port_stream(SpiceSession *session, const char *name, gboolean on)
+{
+    SpicePortChannel *port = find(session, name);
+    PortStream *stream = port ? g_object_get_data(G_OBJECT(port), STREAM) : NULL;
+
+    if (!port)
+        return FALSE;
+    if (!stream) {
+        stream = g_new0(PortStream, 1);
+        g_object_set_data_full(G_OBJECT(port), STREAM, stream, g_free);
+    }
+    stream->on = on;
+    write_next(port);
+    return TRUE;
+}
+
+gboolean port_answer_counts(SpiceSession *session, const char *name)
+{
+    SpicePortChannel *port = find(session, name);
+    PortStream *stream = port ? g_object_get_data(G_OBJECT(port), STREAM) : NULL;
+
+    if (!stream)
+        return FALSE;
+    numbers_say("port-counts", stream->written, &stream->check);
+    return TRUE;
 }
