@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* ALPHA_BLEND and COMPOSITE: what pixman does with colours and alpha. */
 #include "common/draw/draw.h"
-#include "common/draw/rop.h"
+#include "common/draw/layer.h"
 
 #include <string.h>
 
@@ -12,64 +12,6 @@
 #define COMPOSITE_MASK_REPEAT(flags) ((flags) >> 16 & 3)
 
 #define COMPOSITE_MIN_TILE 128 /* pixels */
-
-/* A pixman image with the memory that it needs. */
-typedef struct Layer {
-    Pixels pixels, copy;
-    pixman_image_t *image;
-} Layer;
-
-static void layer_clear(Layer *layer)
-{
-    g_clear_pointer(&layer->image, pixman_image_unref);
-    pixels_clear(&layer->copy);
-    pixels_clear(&layer->pixels);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Layer, layer_clear)
-
-/* The canvas as a pixman image that is clipped to the area, without its mask. The format may be another view of it. */
-static pixman_image_t *canvas_layer(Draw *draw, pixman_format_code_t format, Layer *layer, GError **error)
-{
-    layer->pixels = draw->canvas->px;
-    layer->pixels.owned = NULL;
-    layer->pixels.format = format;
-    layer->image = pixels_image(&layer->pixels, &layer->copy, error);
-    if (layer->image && !pixman_image_set_clip_region32(layer->image, &draw->area.region)) {
-        g_set_error(error, CANVAS_ERROR, CANVAS_ERROR_IMAGE, "no memory for a clip");
-        g_clear_pointer(&layer->image, pixman_image_unref);
-    }
-    return layer->image;
-}
-
-/* Brings home what was drawn on an aligned copy of the canvas. */
-static void canvas_layer_finish(Draw *draw, const Layer *layer)
-{
-    const Pixels *px = &draw->canvas->px;
-    size_t n = ((size_t)px->width * pixels_bits(px) + 7) / 8;
-
-    if (layer->copy.owned)
-        for (int32_t y = 0; y < px->height; y++)
-            memcpy(px->data + y * px->stride, layer->copy.data + y * layer->copy.stride, n);
-}
-
-/* On an xRGB surface, where the top byte means nothing: as the clients leave it. */
-static void blend_drop_alpha(Draw *draw)
-{
-    Rect all = pixels_rect(&draw->canvas->px), box = rect_intersect(&draw->op->box, &all);
-    uint32_t pixel;
-
-    if (rect_is_empty(&box) || rect_is_empty(&draw->op->box))
-        return;
-    memcpy(&pixel, pixels_at(&draw->canvas->px, box.left, box.top), 4);
-    if (pixel >> 24 != 0xff)
-        return;
-    for (int32_t y = box.top; y < box.bottom; y++) {
-        uint8_t *row = pixels_at(&draw->canvas->px, box.left, y);
-
-        for (int32_t i = 0; i < box.right - box.left; i++)
-            row[4 * i + 3] = 0;
-    }
-}
 
 /* Source, its transform, and where in it the box starts. */
 static bool blend_source(Draw *draw, Layer *layer, int *x, int *y, GError **error)
@@ -132,7 +74,7 @@ bool draw_alpha_blend(Draw *draw, GError **error)
                                  extents.left, extents.top, extents.right - extents.left, extents.bottom - extents.top);
     canvas_layer_finish(draw, &dst);
     if (xrgb && !dest_alpha)
-        blend_drop_alpha(draw);
+        canvas_drop_alpha(draw, &op->box);
     return true;
 }
 

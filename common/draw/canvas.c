@@ -111,6 +111,10 @@ static bool draw_dispatch(Draw *draw, GError **error)
         return draw_copy_bits(draw, error);
     case QXL_DRAW_ROP3:
         return draw_rop3(draw, error);
+    case QXL_DRAW_STROKE:
+        return draw_stroke(draw, error);
+    case QXL_DRAW_TEXT:
+        return draw_text(draw, error);
     case QXL_DRAW_TRANSPARENT:
         return draw_transparent(draw, error);
     case QXL_DRAW_ALPHA_BLEND:
@@ -118,7 +122,7 @@ static bool draw_dispatch(Draw *draw, GError **error)
     case QXL_DRAW_COMPOSITE:
         return draw_composite(draw, error);
     default:
-        g_set_error(error, CANVAS_ERROR, CANVAS_ERROR_UNSUPPORTED, "operation %u is not implemented", draw->op->type);
+        g_set_error(error, CANVAS_ERROR, CANVAS_ERROR_VALUE, "operation %u is not known", draw->op->type);
         return false;
     }
 }
