@@ -17,27 +17,6 @@ void cursor_shape_unref(CursorShape *shape)
     g_free(shape);
 }
 
-/* The first `limit` bytes of a chunk list, or all if there are less. */
-static GBytes *read_limited_chunks(GuestReader *reader, QXLPHYSICAL first, uint32_t limit, GError **error)
-{
-    g_autoptr(GByteArray) bytes = g_byte_array_new();
-    ChunkWalk walk = {.next = first};
-    const uint8_t *data;
-    uint32_t n;
-
-    while (bytes->len < limit) {
-        if (!chunk_walk_next(reader, &walk, &data, &n, error))
-            return NULL;
-        if (!data)
-            break;
-        n = MIN(n, limit - bytes->len);
-        if (!guest_check_size(reader, first, (uint64_t)bytes->len + n, error) || !guest_charge(reader, n, error))
-            return NULL;
-        g_byte_array_append(bytes, data, n);
-    }
-    return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
-}
-
 static CursorShape *read_shape(GuestReader *reader, QXLPHYSICAL address, GError **error)
 {
     QXLCursor guest;
@@ -50,7 +29,7 @@ static CursorShape *read_shape(GuestReader *reader, QXLPHYSICAL address, GError 
         g_set_error(error, QXL_PARSE_ERROR, QXL_PARSE_ERROR_INVALID, "unknown cursor shape type %u", guest.header.type);
         return NULL;
     }
-    data = read_limited_chunks(reader, address + offsetof(QXLCursor, chunk), guest.data_size, error);
+    data = guest_read_chunks_limited(reader, address + offsetof(QXLCursor, chunk), guest.data_size, error);
     if (!data)
         return NULL;
     shape = g_new0(CursorShape, 1);
