@@ -18,29 +18,26 @@ static bool blend_source(Draw *draw, Layer *layer, int *x, int *y, GError **erro
 {
     const DrawOp *op = draw->op;
     const Rect *src_area = &op->u.alpha_blend.src_area;
+    bool stretched = !rect_same_size(src_area, &op->box);
     const Canvas *surface;
     Stretch stretch;
 
-    if (!image_fetch(draw, op->u.alpha_blend.src, FETCH_ORIGINAL, NULL, &layer->pixels, &surface, error))
+    *x = stretched ? 0 : src_area->left;
+    *y = stretched ? 0 : src_area->top;
+    if (!image_fetch(draw, op->u.alpha_blend.src, FETCH_ORIGINAL, NULL, &layer->pixels, &surface, error) ||
+        (stretched && !stretch_init(draw, src_area, SPICE_IMAGE_SCALE_MODE_NEAREST, &stretch, error)))
         return false;
+    if (draw->dry)
+        return true;
     if (surface && surface->format == SPICE_SURFACE_FMT_32_xRGB &&
         op->u.alpha_blend.alpha_flags & SPICE_ALPHA_FLAGS_SRC_SURFACE_HAS_ALPHA)
         layer->pixels.format = PIXMAN_a8r8g8b8;
     layer->image = pixels_image(&layer->pixels, &layer->copy, error);
-    if (!layer->image)
-        return false;
-    *x = *y = 0;
-    if (rect_same_size(src_area, &op->box)) {
-        *x = src_area->left;
-        *y = src_area->top;
-        return true;
-    }
-    if (!stretch_init(draw, src_area, SPICE_IMAGE_SCALE_MODE_NEAREST, &stretch, error))
-        return false;
-    pixman_transform_t transform = {
-        {{stretch.scale_x, 0, stretch.move_x}, {0, stretch.scale_y, stretch.move_y}, {0, 0, pixman_fixed_1}}};
-    pixman_image_set_transform(layer->image, &transform);
-    return true;
+    if (layer->image && stretched)
+        pixman_image_set_transform(layer->image, &(pixman_transform_t){{{stretch.scale_x, 0, stretch.move_x},
+                                                                        {0, stretch.scale_y, stretch.move_y},
+                                                                        {0, 0, pixman_fixed_1}}});
+    return layer->image != NULL;
 }
 
 bool draw_alpha_blend(Draw *draw, GError **error)
@@ -145,6 +142,8 @@ static bool composite_layer(Draw *draw, const Image *image, bool opaque, const T
         if (layer->pixels.format == PIXMAN_a8r8g8b8)
             layer->pixels.format = PIXMAN_x8r8g8b8;
     }
+    if (draw->dry)
+        return true;
     if (t && repeat == PIXMAN_REPEAT_NORMAL && !layer_enlarge(layer, error))
         return false;
     layer->image = pixels_image(&layer->pixels, &layer->copy, error);
@@ -178,7 +177,8 @@ bool draw_composite(Draw *draw, GError **error)
                              flags & SPICE_COMPOSITE_HAS_MASK_TRANSFORM ? &op->u.composite.mask_transform : NULL,
                              COMPOSITE_MASK_FILTER(flags), COMPOSITE_MASK_REPEAT(flags), &mask, error))
             return false;
-        pixman_image_set_component_alpha(mask.image, (flags & SPICE_COMPOSITE_COMPONENT_ALPHA) != 0);
+        if (mask.image)
+            pixman_image_set_component_alpha(mask.image, (flags & SPICE_COMPOSITE_COMPONENT_ALPHA) != 0);
     }
     extents = area_extents(&draw->area);
     if (rect_is_empty(&extents))

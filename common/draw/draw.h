@@ -29,6 +29,7 @@ typedef struct Draw {
     const DrawOp *op;
     CanvasLookup lookup;
     void *opaque;
+    bool dry; /* only to find out whether it can be drawn: the area stays empty, images come without pixels */
     Area area;
 } Draw;
 

@@ -111,9 +111,14 @@ static bool fill(Draw *draw, const Brush *brush, uint8_t code, const Mask *mask,
 bool draw_fill(Draw *draw, GError **error)
 {
     const DrawOp *op = draw->op;
+    uint8_t code = ropd_reduce(op->u.fill.rop, SPICE_ROPD_INVERS_BRUSH, SPICE_ROPD_INVERS_DEST);
 
-    return fill(draw, &op->u.fill.brush, ropd_reduce(op->u.fill.rop, SPICE_ROPD_INVERS_BRUSH, SPICE_ROPD_INVERS_DEST),
-                &op->u.fill.mask, error);
+    /* Other operations, even those that give a plain colour, make clients write outside of the surface. */
+    if (pixels_bits(&draw->canvas->px) < 8 && code != ROP_A) {
+        g_set_error(error, CANVAS_ERROR, CANVAS_ERROR_VALUE, "rop %#x on a 1 bit surface", op->u.fill.rop);
+        return false;
+    }
+    return fill(draw, &op->u.fill.brush, code, &op->u.fill.mask, error);
 }
 
 bool draw_solid(Draw *draw, GError **error)

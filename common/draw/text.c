@@ -110,6 +110,8 @@ static bool text_brush(Draw *draw, const Brush *brush, Layer *layer, GError **er
             g_set_error(error, CANVAS_ERROR, CANVAS_ERROR_SURFACE, "pattern has another depth than the surface");
             return false;
         }
+        if (draw->dry)
+            return true;
         layer->image = pixels_image(&layer->pixels, &layer->copy, error);
         if (layer->image)
             pixman_image_set_repeat(layer->image, PIXMAN_REPEAT_NORMAL);
