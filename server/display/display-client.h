@@ -43,6 +43,7 @@ struct DisplayChannel {
 typedef struct ClientSurface {
     uint32_t format, width, height; /* format 0: not known (it came with v1 migration data) */
     GArray *lossy;                  /* StateRect, NULL = nothing */
+    bool has_leftovers; /* reading it may be disturbed by what an earlier operation has set, see leftovers.h */
 } ClientSurface;
 
 typedef struct DisplayClient {

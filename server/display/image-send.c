@@ -6,6 +6,8 @@
 #include "common/wire/msg-display.h"
 #include "server/core/client.h"
 #include "server/display/display-client.h"
+#include "server/display/leftovers.h"
+#include "server/display/sendable.h"
 #include "server/net/stream.h"
 
 #include <spice/protocol.h>
@@ -17,6 +19,7 @@
 
 typedef struct SendContext {
     DisplayClient *dc;
+    const DrawOp *op;
     WireImage images[3];
     WireWriter streams[3]; /* compressed data of the images */
     uint64_t evicted_palettes[3];
@@ -91,6 +94,8 @@ static void queue_sync(DisplayClient *dc);
 static void fill_image(SendContext *ctx, const Image *image, bool is_mask, bool compress, unsigned index)
 {
     ImageCacheUser *user = ctx->dc->cache_user;
+    const ClientSurface *dest = display_client_surface(ctx->dc, ctx->op->surface_id);
+    bool cacheable = image->cacheable && op_image_is_cacheable(ctx->op, image, dest ? dest->format : 0);
     WireImage *out = &ctx->images[index];
     bool lossy = false, replace = false;
 
@@ -100,7 +105,7 @@ static void fill_image(SendContext *ctx, const Image *image, bool is_mask, bool 
         return;
     }
     out->flags = image->high_bits_set ? SPICE_IMAGE_FLAGS_HIGH_BITS_SET : 0;
-    if (image->cacheable && image_cache_hit(user, image->id, &lossy)) {
+    if (cacheable && image_cache_hit(user, image->id, &lossy)) {
         if (!lossy) {
             out->type = SPICE_IMAGE_TYPE_FROM_CACHE;
             return;
@@ -111,7 +116,7 @@ static void fill_image(SendContext *ctx, const Image *image, bool is_mask, bool 
         replace = true;
     }
     fill_bitmap(ctx, image, compress && !is_mask, index, out);
-    if (!image->cacheable || replace)
+    if (!cacheable || replace)
         return;
     switch (image_cache_add(user, image->id, (uint64_t)image->width * image->height, false)) {
     case IMAGE_CACHE_ADDED:
@@ -266,9 +271,11 @@ static const Image *mask_of(const DrawOp *op)
     }
 }
 
-void display_send_op(DisplayClient *dc, const DrawOp *op)
+void display_send_op(DisplayClient *dc, const DrawOp *original)
 {
-    SendContext ctx = {.dc = dc};
+    DrawOp changed;
+    const DrawOp *op = leftovers_before_op(dc, original, &changed);
+    SendContext ctx = {.dc = dc, .op = op};
     g_auto(WireWriter) body = {0};
     const Image *mask = mask_of(op);
     Image *images[3];

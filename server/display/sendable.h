@@ -8,3 +8,7 @@
 
 /* False if clients draw something else, or end themselves: they must get the result as an image. */
 bool op_is_sendable(const DrawOp *op);
+
+/* False if clients must not put this image of the operation into their cache, or take it from there, although the guest
+ * allows it: they would draw something else. surface_format: of the destination. */
+bool op_image_is_cacheable(const DrawOp *op, const Image *image, uint32_t surface_format);

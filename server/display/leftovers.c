@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server/display/leftovers.h"
+
+#define FILTER_NEAREST 3u
+#define OPERATOR_DST 2u /* keeps the destination */
+#define SRC_REPEAT (3u << 14)
+#define MASK_REPEAT (3u << 16)
+#define UNITY 65536 /* 16.16 */
+
+static const Transform identity = {{UNITY, 0, 0, 0, UNITY, 0}};
+
+static ClientSurface *surface_of(DisplayClient *dc, const Image *image)
+{
+    return image && image->type == SPICE_IMAGE_TYPE_SURFACE ? display_client_surface(dc, image->surface_id) : NULL;
+}
+
+/* A composite that changes no pixel of the destination, but sets everything on the source. */
+static void send_reset(DisplayClient *dc, uint32_t surface_id, uint32_t source_id)
+{
+    g_autoptr(DrawOp) op = draw_op_new(QXL_DRAW_COMPOSITE, surface_id, &(Rect){0, 0, 1, 1});
+
+    op->u.composite.src = image_new_surface(source_id);
+    op->u.composite.flags = OPERATOR_DST | FILTER_NEAREST << 8 | SPICE_COMPOSITE_HAS_SRC_TRANSFORM;
+    op->u.composite.src_transform = identity;
+    display_send_op(dc, op);
+}
+
+static const DrawOp *before_composite(DisplayClient *dc, const DrawOp *op, DrawOp *changed)
+{
+    ClientSurface *src = surface_of(dc, op->u.composite.src), *mask = surface_of(dc, op->u.composite.mask);
+    uint32_t flags = op->u.composite.flags;
+    bool src_lacks = src && src->has_leftovers && !(flags & SPICE_COMPOSITE_HAS_SRC_TRANSFORM);
+    bool mask_lacks = mask && mask->has_leftovers && !(flags & SPICE_COMPOSITE_HAS_MASK_TRANSFORM);
+
+    if (src)
+        src->has_leftovers = flags & (SPICE_COMPOSITE_HAS_SRC_TRANSFORM | SRC_REPEAT);
+    if (mask)
+        mask->has_leftovers = flags & (SPICE_COMPOSITE_HAS_MASK_TRANSFORM | MASK_REPEAT);
+    if (!src_lacks && !mask_lacks)
+        return op;
+    *changed = *op;
+    if (src_lacks) {
+        changed->u.composite.flags |= SPICE_COMPOSITE_HAS_SRC_TRANSFORM;
+        changed->u.composite.src_transform = identity;
+    }
+    if (mask_lacks) {
+        changed->u.composite.flags |= SPICE_COMPOSITE_HAS_MASK_TRANSFORM;
+        changed->u.composite.mask_transform = identity;
+    }
+    return changed;
+}
+
+const DrawOp *leftovers_before_op(DisplayClient *dc, const DrawOp *op, DrawOp *changed)
+{
+    Image *images[3];
+    unsigned n = draw_op_images(op, images);
+
+    if (op->type == QXL_DRAW_COMPOSITE)
+        return before_composite(dc, op, changed);
+    for (unsigned i = 0; i < n; i++) {
+        ClientSurface *surface = surface_of(dc, images[i]);
+
+        if (surface && surface->has_leftovers)
+            send_reset(dc, op->surface_id, images[i]->surface_id);
+        if (surface && op->type == QXL_DRAW_TEXT)
+            surface->has_leftovers = true;
+    }
+    return op;
+}
