@@ -199,7 +199,8 @@ static void test_bitmaps(void)
 
                 g_assert_cmpuint(src->bitmap.format, ==, formats[f]);
                 g_assert_cmpuint(src->id, ==, 0x1234);
-                g_assert_true(src->cacheable && src->high_bits_set);
+                g_assert_true(src->cacheable);
+                g_assert_cmpint(src->high_bits_set, ==, formats[f] != SPICE_BITMAP_FMT_8BIT_A);
                 g_assert_cmpint(src->bitmap.top_down, ==, steps[s] != 0);
                 g_assert_null(src->bitmap.palette);
                 assert_pixels(src, stride);
