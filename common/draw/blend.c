@@ -2,6 +2,7 @@
 /* ALPHA_BLEND and COMPOSITE: what pixman does with colours and alpha. */
 #include "common/draw/draw.h"
 #include "common/draw/layer.h"
+#include "common/draw/rop.h"
 
 #include <string.h>
 
@@ -160,12 +161,53 @@ static bool composite_layer(Draw *draw, const Image *image, bool opaque, const T
     return true;
 }
 
+/*
+ * Clients compose the whole box beside the surface, and copy what is not clipped away. Where a pixel lies in what
+ * pixman is given changes the rounding of some operators, so this does the same.
+ */
+static bool composite_apart(Draw *draw, const Layer *src, const Layer *mask, GError **error)
+{
+    const DrawOp *op = draw->op;
+    Rect all = pixels_rect(&draw->canvas->px), box = rect_intersect(&op->box, &all);
+    int dx = box.left - op->box.left, dy = box.top - op->box.top;
+    g_auto(RawSource) result = {0};
+    g_auto(Layer) dst = {0};
+
+    if (!pixels_snapshot(&result.pixels, &draw->canvas->px, &box, error))
+        return false;
+    dst.image = pixels_image(&result.pixels, &dst.copy, error);
+    if (!dst.image)
+        return false;
+    pixman_image_composite32((pixman_op_t)COMPOSITE_OP(op->u.composite.flags), src->image, mask->image, dst.image,
+                             op->u.composite.src_x + dx, op->u.composite.src_y + dy, op->u.composite.mask_x + dx,
+                             op->u.composite.mask_y + dy, 0, 0, box.right - box.left, box.bottom - box.top);
+    raw_source_copy(draw, &result, ROP_A);
+    return true;
+}
+
+/* For 1 bit surfaces, of which no part can be copied. */
+static bool composite_in_place(Draw *draw, const Layer *src, const Layer *mask, GError **error)
+{
+    const DrawOp *op = draw->op;
+    Rect extents = area_extents(&draw->area);
+    int dx = extents.left - op->box.left, dy = extents.top - op->box.top;
+    g_auto(Layer) dst = {0};
+
+    if (!canvas_layer(draw, draw->canvas->px.format, &dst, error))
+        return false;
+    pixman_image_composite32((pixman_op_t)COMPOSITE_OP(op->u.composite.flags), src->image, mask->image, dst.image,
+                             op->u.composite.src_x + dx, op->u.composite.src_y + dy, op->u.composite.mask_x + dx,
+                             op->u.composite.mask_y + dy, extents.left, extents.top, extents.right - extents.left,
+                             extents.bottom - extents.top);
+    canvas_layer_finish(draw, &dst);
+    return true;
+}
+
 bool draw_composite(Draw *draw, GError **error)
 {
     const DrawOp *op = draw->op;
     uint32_t flags = op->u.composite.flags;
-    g_auto(Layer) src = {0}, mask = {0}, dst = {0};
-    Rect extents;
+    g_auto(Layer) src = {0}, mask = {0};
 
     if (!composite_flags_check(draw, error) || !area_init(draw, NULL, error) ||
         !composite_layer(draw, op->u.composite.src, flags & SPICE_COMPOSITE_SOURCE_OPAQUE,
@@ -180,20 +222,13 @@ bool draw_composite(Draw *draw, GError **error)
         if (mask.image)
             pixman_image_set_component_alpha(mask.image, (flags & SPICE_COMPOSITE_COMPONENT_ALPHA) != 0);
     }
-    extents = area_extents(&draw->area);
-    if (rect_is_empty(&extents))
+    if (!pixman_region32_not_empty(&draw->area.region))
         return true;
-    if (!canvas_layer(draw, draw->canvas->px.format, &dst, error))
-        return false;
-    int64_t dx = (int64_t)extents.left - op->box.left, dy = (int64_t)extents.top - op->box.top;
-    if (dx > G_MAXINT16 || dy > G_MAXINT16) {
+    if ((int64_t)draw->canvas->px.width - op->box.left > G_MAXINT16 ||
+        (int64_t)draw->canvas->px.height - op->box.top > G_MAXINT16) {
         g_set_error(error, CANVAS_ERROR, CANVAS_ERROR_VALUE, "box of a composite is too large");
         return false;
     }
-    pixman_image_composite32((pixman_op_t)COMPOSITE_OP(flags), src.image, mask.image, dst.image,
-                             op->u.composite.src_x + (int)dx, op->u.composite.src_y + (int)dy,
-                             op->u.composite.mask_x + (int)dx, op->u.composite.mask_y + (int)dy, extents.left,
-                             extents.top, extents.right - extents.left, extents.bottom - extents.top);
-    canvas_layer_finish(draw, &dst);
-    return true;
+    return pixels_bits(&draw->canvas->px) < 8 ? composite_in_place(draw, &src, &mask, error)
+                                              : composite_apart(draw, &src, &mask, error);
 }

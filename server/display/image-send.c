@@ -95,7 +95,8 @@ static void fill_image(SendContext *ctx, const Image *image, bool is_mask, bool 
 {
     ImageCacheUser *user = ctx->dc->cache_user;
     const ClientSurface *dest = display_client_surface(ctx->dc, ctx->op->surface_id);
-    bool cacheable = image->cacheable && op_image_is_cacheable(ctx->op, image, dest ? dest->format : 0);
+    uint32_t format = dest ? dest->format : 0;
+    bool cacheable = image->cacheable && op_image_is_cacheable(ctx->op, image, format);
     WireImage *out = &ctx->images[index];
     bool lossy = false, replace = false;
 
@@ -115,7 +116,7 @@ static void fill_image(SendContext *ctx, const Image *image, bool is_mask, bool 
         out->flags |= SPICE_IMAGE_FLAGS_CACHE_REPLACE_ME;
         replace = true;
     }
-    fill_bitmap(ctx, image, compress && !is_mask, index, out);
+    fill_bitmap(ctx, image, compress && !is_mask && op_image_is_compressible(ctx->op, image, format), index, out);
     if (!cacheable || replace)
         return;
     switch (image_cache_add(user, image->id, (uint64_t)image->width * image->height, false)) {

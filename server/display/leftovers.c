@@ -42,8 +42,11 @@ static const DrawOp *before_composite(DisplayClient *dc, const DrawOp *op, DrawO
     bool src_lacks = src && src->has_leftovers && !(flags & SPICE_COMPOSITE_HAS_SRC_TRANSFORM);
     bool mask_lacks = mask && mask->has_leftovers && !(flags & SPICE_COMPOSITE_HAS_MASK_TRANSFORM);
 
-    if (src)
-        src->has_leftovers = flags & (SPICE_COMPOSITE_HAS_SRC_TRANSFORM | SRC_REPEAT);
+    /* What is made opaque is another object at the client: nothing is put back on the surface itself. */
+    if (src && !(flags & SPICE_COMPOSITE_SOURCE_OPAQUE))
+        src->has_leftovers = false;
+    if (src && flags & (SPICE_COMPOSITE_HAS_SRC_TRANSFORM | SRC_REPEAT))
+        src->has_leftovers = true;
     if (mask) {
         mask->has_leftovers = flags & (SPICE_COMPOSITE_HAS_MASK_TRANSFORM | MASK_REPEAT);
         mask->has_component_alpha = flags & SPICE_COMPOSITE_COMPONENT_ALPHA;

@@ -51,12 +51,23 @@ bool op_is_sendable(const DrawOp *op)
     }
 }
 
+static bool image_is_indexed(const Image *image)
+{
+    return image->type == SPICE_IMAGE_TYPE_BITMAP && bitmap_format_indexed(image->bitmap.format) &&
+           image->bitmap.palette;
+}
+
 bool op_image_is_cacheable(const DrawOp *op, const Image *image, uint32_t surface_format)
 {
     /* What these set on an image, clients leave there. */
     if (op->type == QXL_DRAW_COMPOSITE || op->type == QXL_DRAW_TEXT)
         return false;
     /* Clients give cached ones the format of the first surface, and take a palette's top bytes for alpha. */
-    return surface_format != SPICE_SURFACE_FMT_32_ARGB || image->type != SPICE_IMAGE_TYPE_BITMAP ||
-           !bitmap_format_indexed(image->bitmap.format) || !image->bitmap.palette;
+    return surface_format != SPICE_SURFACE_FMT_32_ARGB || !image_is_indexed(image);
+}
+
+bool op_image_is_compressible(const DrawOp *op, const Image *image, uint32_t surface_format)
+{
+    /* Here clients take the palette's top bytes for alpha, but compressed colours have none. */
+    return op->type != QXL_DRAW_ALPHA_BLEND || surface_format != SPICE_SURFACE_FMT_32_ARGB || !image_is_indexed(image);
 }

@@ -12,3 +12,5 @@ bool op_is_sendable(const DrawOp *op);
 /* False if clients must not put this image of the operation into their cache, or take it from there, although the guest
  * allows it: they would draw something else. surface_format: of the destination. */
 bool op_image_is_cacheable(const DrawOp *op, const Image *image, uint32_t surface_format);
+/* False if clients draw something else once the image has gone through a codec. */
+bool op_image_is_compressible(const DrawOp *op, const Image *image, uint32_t surface_format);

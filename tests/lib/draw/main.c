@@ -78,13 +78,13 @@ static void add_noise(Any *a, uint32_t surface_id, uint32_t format, int width, i
     }
     d = drawable_on(surface_id, QXL_DRAW_COPY, box);
     d->u.copy = (QXLCopy){.src_area = box, .rop_descriptor = SPICE_ROPD_OP_PUT};
-    d->u.copy.src_bitmap = any_bitmap(a,
-                                      format == SPICE_SURFACE_FMT_16_555    ? SPICE_BITMAP_FMT_16BIT
-                                      : format == SPICE_SURFACE_FMT_16_565  ? SPICE_BITMAP_FMT_24BIT
-                                      : format == SPICE_SURFACE_FMT_8_A     ? SPICE_BITMAP_FMT_8BIT_A
-                                      : format == SPICE_SURFACE_FMT_32_ARGB ? SPICE_BITMAP_FMT_RGBA
-                                                                            : SPICE_BITMAP_FMT_32BIT,
-                                      width, height);
+    d->u.copy.src_bitmap =
+        any_bitmap(a,
+                   format == SPICE_SURFACE_FMT_16_555   ? SPICE_BITMAP_FMT_16BIT
+                   : format == SPICE_SURFACE_FMT_16_565 ? SPICE_BITMAP_FMT_24BIT
+                   : format == SPICE_SURFACE_FMT_8_A    ? SPICE_BITMAP_FMT_8BIT_A
+                                                        : SPICE_BITMAP_FMT_RGBA /* its top byte survives compression */,
+                   width, height);
     guest_submit(&guest, QXL_CMD_DRAW, d);
 }
 
