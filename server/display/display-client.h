@@ -44,6 +44,8 @@ struct DisplayChannel {
 typedef struct ClientSurface {
     uint32_t format, width, height; /* format 0: not known (it came with v1 migration data) */
     GArray *lossy;                  /* StateRect, NULL = nothing */
+    /* Reading it may be disturbed by what an earlier operation has set, see leftovers.h. */
+    bool has_leftovers, has_component_alpha;
 } ClientSurface;
 
 typedef struct DisplayClient {

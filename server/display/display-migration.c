@@ -165,6 +165,9 @@ static void restore_surfaces(DisplayClient *dc, const DisplayState *state)
         const SurfaceState *s = &g_array_index(state->surfaces, SurfaceState, i);
 
         display_client_set_surface(dc, s->id, s->format, s->width, s->height);
+        /* Nobody knows. */
+        display_client_surface(dc, s->id)->has_leftovers = true;
+        display_client_surface(dc, s->id)->has_component_alpha = true;
         if (s->lossy)
             display_client_surface(dc, s->id)->lossy = g_array_ref(s->lossy);
         g_hash_table_add(dc->promised, GUINT_TO_POINTER(s->id));

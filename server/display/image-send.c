@@ -7,6 +7,8 @@
 #include "server/display/codec-choice.h"
 #include "server/display/display-client.h"
 #include "server/display/image-encode.h"
+#include "server/display/leftovers.h"
+#include "server/display/sendable.h"
 #include "server/net/stream.h"
 
 #include <spice/protocol.h>
@@ -16,6 +18,7 @@
 
 typedef struct SendContext {
     DisplayClient *dc;
+    const DrawOp *op;
     WireImage images[3];
     WireWriter streams[3]; /* compressed data of the images */
     uint64_t evicted_palettes[3];
@@ -59,12 +62,13 @@ static void use_palette(SendContext *ctx, const Bitmap *bitmap, WireImage *out)
 }
 
 /* The pixels, compressed if that is wanted and makes them smaller. */
-static void fill_bitmap(SendContext *ctx, const Image *image, Codec codec, unsigned index, WireImage *out)
+static void fill_bitmap(SendContext *ctx, const Image *image, bool compress, unsigned index, WireImage *out)
 {
     const Bitmap *bitmap = &image->bitmap;
+    Codec codec = compress ? choose_codec(ctx->dc, image) : CODEC_NONE;
     gsize size;
 
-    if (bitmap->quic) { /* the guest has done the work */
+    if (bitmap->quic && compress) { /* the guest has done the work */
         out->type = SPICE_IMAGE_TYPE_QUIC;
         out->data = g_bytes_get_data(bitmap->quic, &size);
         out->size = size;
@@ -96,6 +100,9 @@ static void queue_sync(DisplayClient *dc);
 static void fill_image(SendContext *ctx, const Image *image, bool is_mask, unsigned index)
 {
     ImageCacheUser *user = ctx->dc->cache_user;
+    const ClientSurface *dest = display_client_surface(ctx->dc, ctx->op->surface_id);
+    uint32_t format = dest ? dest->format : 0;
+    bool cacheable = image->cacheable && op_image_is_cacheable(ctx->op, image, format);
     WireImage *out = &ctx->images[index];
     bool lossy = false, replace = false;
 
@@ -105,7 +112,7 @@ static void fill_image(SendContext *ctx, const Image *image, bool is_mask, unsig
         return;
     }
     out->flags = image->high_bits_set ? SPICE_IMAGE_FLAGS_HIGH_BITS_SET : 0;
-    if (image->cacheable && image_cache_hit(user, image->id, &lossy)) {
+    if (cacheable && image_cache_hit(user, image->id, &lossy)) {
         if (!lossy) {
             out->type = SPICE_IMAGE_TYPE_FROM_CACHE;
             return;
@@ -115,8 +122,8 @@ static void fill_image(SendContext *ctx, const Image *image, bool is_mask, unsig
         out->flags |= SPICE_IMAGE_FLAGS_CACHE_REPLACE_ME;
         replace = true;
     }
-    fill_bitmap(ctx, image, is_mask ? CODEC_NONE : choose_codec(ctx->dc, image), index, out);
-    if (!image->cacheable || replace)
+    fill_bitmap(ctx, image, !is_mask && op_image_is_compressible(ctx->op, image, format), index, out);
+    if (!cacheable || replace)
         return;
     switch (image_cache_add(user, image->id, (uint64_t)image->width * image->height, false)) {
     case IMAGE_CACHE_ADDED:
@@ -271,9 +278,11 @@ static const Image *mask_of(const DrawOp *op)
     }
 }
 
-void display_send_op(DisplayClient *dc, const DrawOp *op)
+void display_send_op(DisplayClient *dc, const DrawOp *original)
 {
-    SendContext ctx = {.dc = dc};
+    DrawOp changed;
+    const DrawOp *op = leftovers_before_op(dc, original, &changed);
+    SendContext ctx = {.dc = dc, .op = op};
     g_auto(WireWriter) body = {0};
     const Image *mask = mask_of(op);
     Image *images[3];

@@ -226,7 +226,8 @@ static Image *read_bitmap(GuestReader *reader, const QXLImage *guest, bool mask,
     image = image_new_bitmap(guest->descriptor.id, format, bitmap.flags & QXL_BITMAP_TOP_DOWN, bitmap.x, bitmap.y,
                              g_bytes_new_take(pixels, size), g_steal_pointer(&palette));
     image->cacheable = guest->descriptor.flags & QXL_IMAGE_CACHE;
-    image->high_bits_set = guest->descriptor.flags & QXL_IMAGE_HIGH_BITS_SET;
+    /* Of what is no colour it means nothing; clients obey it if they do not cache the image. */
+    image->high_bits_set = (guest->descriptor.flags & QXL_IMAGE_HIGH_BITS_SET) && format != SPICE_BITMAP_FMT_8BIT_A;
     return image;
 }
 
