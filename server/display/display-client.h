@@ -59,7 +59,8 @@ typedef struct DisplayClient {
     KeyCache *palettes;
     GlzDictionary *dictionary; /* borrowed from the client; NULL: it wants none */
     uint8_t dictionary_id;
-    bool deflate;                  /* GLZ streams are wrapped by zlib */
+    bool deflate;         /* GLZ streams are wrapped by zlib */
+    uint32_t cold_pixels; /* ... also as long as so many have not gone through a dictionary that a migration emptied */
     uint8_t preferred_compression; /* 0 = the client named none */
     GByteArray *video_codecs;
     GHashTable *promised; /* set of surface ids */

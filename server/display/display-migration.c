@@ -10,6 +10,8 @@
 #define FREEZER_LOST_MS (5 * 1000)
 /* Between the displays of a client, so that one of them resets it, not all at once. */
 #define FREEZER_LOST_STEP_MS 100
+/* Of images sent until the dictionary, whose content does not move, is taken to be filled again: about a screen. */
+#define COLD_PIXELS (1024 * 1024)
 /* A lossy region of more rectangles is refreshed as one box. */
 #define MAX_REFRESH_RECTS 16
 
@@ -49,6 +51,8 @@ static void save_surfaces(DisplayClient *dc, DisplayState *state)
             .width = surface->width,
             .height = surface->height,
             .lossy = surface->lossy ? g_array_ref(surface->lossy) : NULL,
+            .leftovers = (uint8_t)((surface->has_leftovers ? SURFACE_LEFTOVERS_TRANSFORM : 0) |
+                                   (surface->has_component_alpha ? SURFACE_LEFTOVERS_COMPONENT_ALPHA : 0)),
         };
 
         state->surfaces_lossy_form = state->surfaces_lossy_form || s.lossy;
@@ -82,7 +86,7 @@ GBytes *display_client_save(void *self, uint64_t serial, MigrationReport *report
 
     display_state_init(&state);
     state.sections = DISPLAY_SECTION_V1 | DISPLAY_SECTION_SERIALS | DISPLAY_SECTION_SURFACES |
-                     DISPLAY_SECTION_PALETTES | DISPLAY_SECTION_PREFERENCES;
+                     DISPLAY_SECTION_PALETTES | DISPLAY_SECTION_PREFERENCES | DISPLAY_SECTION_LEFTOVERS;
     state.next_serial = serial + 1;
     state.low_bandwidth = dc->cc.link.low_bandwidth;
     image_cache_freeze(dc->cache_user, &state.cache);
@@ -164,12 +168,15 @@ static void restore_surfaces(DisplayClient *dc, const DisplayState *state)
     for (guint i = 0; i < state->surfaces->len; i++) {
         const SurfaceState *s = &g_array_index(state->surfaces, SurfaceState, i);
 
+        uint8_t leftovers = state->sections & DISPLAY_SECTION_LEFTOVERS ? s->leftovers : SURFACE_LEFTOVERS_ALL;
+        ClientSurface *surface;
+
         display_client_set_surface(dc, s->id, s->format, s->width, s->height);
-        /* Nobody knows. */
-        display_client_surface(dc, s->id)->has_leftovers = true;
-        display_client_surface(dc, s->id)->has_component_alpha = true;
+        surface = display_client_surface(dc, s->id);
+        surface->has_leftovers = leftovers & SURFACE_LEFTOVERS_TRANSFORM;
+        surface->has_component_alpha = leftovers & SURFACE_LEFTOVERS_COMPONENT_ALPHA;
         if (s->lossy)
-            display_client_surface(dc, s->id)->lossy = g_array_ref(s->lossy);
+            surface->lossy = g_array_ref(s->lossy);
         g_hash_table_add(dc->promised, GUINT_TO_POINTER(s->id));
     }
 }
@@ -181,6 +188,7 @@ static void apply_state(DisplayClient *dc, const DisplayState *state)
         channel_client_set_low_bandwidth(&dc->cc);
     display_client_choose_wan(dc);
     display_client_join_dictionary(dc, state->dictionary.id, state->dictionary.size, state->dictionary.next_image_id);
+    dc->cold_pixels = state->dictionary.next_image_id ? COLD_PIXELS : 0;
     display_client_join_cache(dc, state->cache.id, 0, true);
     restore_cache(dc, state);
     if (state->sections & DISPLAY_SECTION_PALETTES)

@@ -34,6 +34,16 @@ static void deflate_stream(WireWriter *stream, WireImage *out)
     deflated = glz;
 }
 
+/* Whether this image's stream is to be wrapped. A dictionary that has just been emptied by a migration finds little to
+ * refer to: a few images long zlib makes good for it. */
+static bool is_to_be_deflated(DisplayClient *dc, const Image *image)
+{
+    bool cold = dc->cold_pixels > 0;
+
+    dc->cold_pixels -= (uint32_t)MIN((uint64_t)image->width * image->height, dc->cold_pixels);
+    return dc->deflate || cold;
+}
+
 static bool encode_glz(DisplayClient *dc, const Image *image, WireWriter *stream, WireImage *out)
 {
     const Bitmap *bitmap = &image->bitmap;
@@ -42,7 +52,7 @@ static bool encode_glz(DisplayClient *dc, const Image *image, WireWriter *stream
                                        bitmap->top_down, bitmap->data, stream))
         return encode_lz(image, stream, out); /* frozen, or not for this image */
     out->type = SPICE_IMAGE_TYPE_GLZ_RGB;
-    if (dc->deflate)
+    if (is_to_be_deflated(dc, image))
         deflate_stream(stream, out);
     return true;
 }
