@@ -91,6 +91,8 @@ bool area_init(Draw *draw, const Mask *mask, GError **error)
         surface.right = (int32_t)CLAMP(area->mask.width - area->mask_dx, 0, surface.right);
         surface.bottom = (int32_t)CLAMP(area->mask.height - area->mask_dy, 0, surface.bottom);
     }
+    if (draw->dry)
+        return true;
     bounds = rect_intersect(box, &surface);
     if (rect_is_empty(box))
         bounds = (Rect){0};

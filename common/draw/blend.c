@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* ALPHA_BLEND and COMPOSITE: what pixman does with colours and alpha. */
 #include "common/draw/draw.h"
+#include "common/draw/layer.h"
 #include "common/draw/rop.h"
 
 #include <string.h>
@@ -13,92 +14,31 @@
 
 #define COMPOSITE_MIN_TILE 128 /* pixels */
 
-/* A pixman image with the memory that it needs. */
-typedef struct Layer {
-    Pixels pixels, copy;
-    pixman_image_t *image;
-} Layer;
-
-static void layer_clear(Layer *layer)
-{
-    g_clear_pointer(&layer->image, pixman_image_unref);
-    pixels_clear(&layer->copy);
-    pixels_clear(&layer->pixels);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Layer, layer_clear)
-
-/* The canvas as a pixman image that is clipped to the area, without its mask. The format may be another view of it. */
-static pixman_image_t *canvas_layer(Draw *draw, pixman_format_code_t format, Layer *layer, GError **error)
-{
-    layer->pixels = draw->canvas->px;
-    layer->pixels.owned = NULL;
-    layer->pixels.format = format;
-    layer->image = pixels_image(&layer->pixels, &layer->copy, error);
-    if (layer->image && !pixman_image_set_clip_region32(layer->image, &draw->area.region)) {
-        g_set_error(error, CANVAS_ERROR, CANVAS_ERROR_IMAGE, "no memory for a clip");
-        g_clear_pointer(&layer->image, pixman_image_unref);
-    }
-    return layer->image;
-}
-
-/* Brings home what was drawn on an aligned copy of the canvas. */
-static void canvas_layer_finish(Draw *draw, const Layer *layer)
-{
-    const Pixels *px = &draw->canvas->px;
-    size_t n = ((size_t)px->width * pixels_bits(px) + 7) / 8;
-
-    if (layer->copy.owned)
-        for (int32_t y = 0; y < px->height; y++)
-            memcpy(px->data + y * px->stride, layer->copy.data + y * layer->copy.stride, n);
-}
-
-/* On an xRGB surface, where the top byte means nothing: as the clients leave it. */
-static void blend_drop_alpha(Draw *draw)
-{
-    Rect all = pixels_rect(&draw->canvas->px), box = rect_intersect(&draw->op->box, &all);
-    uint32_t pixel;
-
-    if (rect_is_empty(&box) || rect_is_empty(&draw->op->box))
-        return;
-    memcpy(&pixel, pixels_at(&draw->canvas->px, box.left, box.top), 4);
-    if (pixel >> 24 != 0xff)
-        return;
-    for (int32_t y = box.top; y < box.bottom; y++) {
-        uint8_t *row = pixels_at(&draw->canvas->px, box.left, y);
-
-        for (int32_t i = 0; i < box.right - box.left; i++)
-            row[4 * i + 3] = 0;
-    }
-}
-
 /* Source, its transform, and where in it the box starts. */
 static bool blend_source(Draw *draw, Layer *layer, int *x, int *y, GError **error)
 {
     const DrawOp *op = draw->op;
     const Rect *src_area = &op->u.alpha_blend.src_area;
+    bool stretched = !rect_same_size(src_area, &op->box);
     const Canvas *surface;
     Stretch stretch;
 
-    if (!image_fetch(draw, op->u.alpha_blend.src, FETCH_ORIGINAL, NULL, &layer->pixels, &surface, error))
+    *x = stretched ? 0 : src_area->left;
+    *y = stretched ? 0 : src_area->top;
+    if (!image_fetch(draw, op->u.alpha_blend.src, FETCH_ORIGINAL, NULL, &layer->pixels, &surface, error) ||
+        (stretched && !stretch_init(draw, src_area, SPICE_IMAGE_SCALE_MODE_NEAREST, &stretch, error)))
         return false;
+    if (draw->dry)
+        return true;
     if (surface && surface->format == SPICE_SURFACE_FMT_32_xRGB &&
         op->u.alpha_blend.alpha_flags & SPICE_ALPHA_FLAGS_SRC_SURFACE_HAS_ALPHA)
         layer->pixels.format = PIXMAN_a8r8g8b8;
     layer->image = pixels_image(&layer->pixels, &layer->copy, error);
-    if (!layer->image)
-        return false;
-    *x = *y = 0;
-    if (rect_same_size(src_area, &op->box)) {
-        *x = src_area->left;
-        *y = src_area->top;
-        return true;
-    }
-    if (!stretch_init(draw, src_area, SPICE_IMAGE_SCALE_MODE_NEAREST, &stretch, error))
-        return false;
-    pixman_transform_t transform = {
-        {{stretch.scale_x, 0, stretch.move_x}, {0, stretch.scale_y, stretch.move_y}, {0, 0, pixman_fixed_1}}};
-    pixman_image_set_transform(layer->image, &transform);
-    return true;
+    if (layer->image && stretched)
+        pixman_image_set_transform(layer->image, &(pixman_transform_t){{{stretch.scale_x, 0, stretch.move_x},
+                                                                        {0, stretch.scale_y, stretch.move_y},
+                                                                        {0, 0, pixman_fixed_1}}});
+    return layer->image != NULL;
 }
 
 bool draw_alpha_blend(Draw *draw, GError **error)
@@ -132,7 +72,7 @@ bool draw_alpha_blend(Draw *draw, GError **error)
                                  extents.left, extents.top, extents.right - extents.left, extents.bottom - extents.top);
     canvas_layer_finish(draw, &dst);
     if (xrgb && !dest_alpha)
-        blend_drop_alpha(draw);
+        canvas_drop_alpha(draw, &op->box);
     return true;
 }
 
@@ -203,6 +143,8 @@ static bool composite_layer(Draw *draw, const Image *image, bool opaque, const T
         if (layer->pixels.format == PIXMAN_a8r8g8b8)
             layer->pixels.format = PIXMAN_x8r8g8b8;
     }
+    if (draw->dry)
+        return true;
     if (t && repeat == PIXMAN_REPEAT_NORMAL && !layer_enlarge(layer, error))
         return false;
     layer->image = pixels_image(&layer->pixels, &layer->copy, error);
@@ -219,12 +161,53 @@ static bool composite_layer(Draw *draw, const Image *image, bool opaque, const T
     return true;
 }
 
+/*
+ * Clients compose the whole box beside the surface, and copy what is not clipped away. Where a pixel lies in what
+ * pixman is given changes the rounding of some operators, so this does the same.
+ */
+static bool composite_apart(Draw *draw, const Layer *src, const Layer *mask, GError **error)
+{
+    const DrawOp *op = draw->op;
+    Rect all = pixels_rect(&draw->canvas->px), box = rect_intersect(&op->box, &all);
+    int dx = box.left - op->box.left, dy = box.top - op->box.top;
+    g_auto(RawSource) result = {0};
+    g_auto(Layer) dst = {0};
+
+    if (!pixels_snapshot(&result.pixels, &draw->canvas->px, &box, error))
+        return false;
+    dst.image = pixels_image(&result.pixels, &dst.copy, error);
+    if (!dst.image)
+        return false;
+    pixman_image_composite32((pixman_op_t)COMPOSITE_OP(op->u.composite.flags), src->image, mask->image, dst.image,
+                             op->u.composite.src_x + dx, op->u.composite.src_y + dy, op->u.composite.mask_x + dx,
+                             op->u.composite.mask_y + dy, 0, 0, box.right - box.left, box.bottom - box.top);
+    raw_source_copy(draw, &result, ROP_A);
+    return true;
+}
+
+/* For 1 bit surfaces, of which no part can be copied. */
+static bool composite_in_place(Draw *draw, const Layer *src, const Layer *mask, GError **error)
+{
+    const DrawOp *op = draw->op;
+    Rect extents = area_extents(&draw->area);
+    int dx = extents.left - op->box.left, dy = extents.top - op->box.top;
+    g_auto(Layer) dst = {0};
+
+    if (!canvas_layer(draw, draw->canvas->px.format, &dst, error))
+        return false;
+    pixman_image_composite32((pixman_op_t)COMPOSITE_OP(op->u.composite.flags), src->image, mask->image, dst.image,
+                             op->u.composite.src_x + dx, op->u.composite.src_y + dy, op->u.composite.mask_x + dx,
+                             op->u.composite.mask_y + dy, extents.left, extents.top, extents.right - extents.left,
+                             extents.bottom - extents.top);
+    canvas_layer_finish(draw, &dst);
+    return true;
+}
+
 bool draw_composite(Draw *draw, GError **error)
 {
     const DrawOp *op = draw->op;
     uint32_t flags = op->u.composite.flags;
-    g_auto(Layer) src = {0}, mask = {0}, dst = {0};
-    Rect extents;
+    g_auto(Layer) src = {0}, mask = {0};
 
     if (!composite_flags_check(draw, error) || !area_init(draw, NULL, error) ||
         !composite_layer(draw, op->u.composite.src, flags & SPICE_COMPOSITE_SOURCE_OPAQUE,
@@ -236,22 +219,16 @@ bool draw_composite(Draw *draw, GError **error)
                              flags & SPICE_COMPOSITE_HAS_MASK_TRANSFORM ? &op->u.composite.mask_transform : NULL,
                              COMPOSITE_MASK_FILTER(flags), COMPOSITE_MASK_REPEAT(flags), &mask, error))
             return false;
-        pixman_image_set_component_alpha(mask.image, (flags & SPICE_COMPOSITE_COMPONENT_ALPHA) != 0);
+        if (mask.image)
+            pixman_image_set_component_alpha(mask.image, (flags & SPICE_COMPOSITE_COMPONENT_ALPHA) != 0);
     }
-    extents = area_extents(&draw->area);
-    if (rect_is_empty(&extents))
+    if (!pixman_region32_not_empty(&draw->area.region))
         return true;
-    if (!canvas_layer(draw, draw->canvas->px.format, &dst, error))
-        return false;
-    int64_t dx = (int64_t)extents.left - op->box.left, dy = (int64_t)extents.top - op->box.top;
-    if (dx > G_MAXINT16 || dy > G_MAXINT16) {
+    if ((int64_t)draw->canvas->px.width - op->box.left > G_MAXINT16 ||
+        (int64_t)draw->canvas->px.height - op->box.top > G_MAXINT16) {
         g_set_error(error, CANVAS_ERROR, CANVAS_ERROR_VALUE, "box of a composite is too large");
         return false;
     }
-    pixman_image_composite32((pixman_op_t)COMPOSITE_OP(flags), src.image, mask.image, dst.image,
-                             op->u.composite.src_x + (int)dx, op->u.composite.src_y + (int)dy,
-                             op->u.composite.mask_x + (int)dx, op->u.composite.mask_y + (int)dy, extents.left,
-                             extents.top, extents.right - extents.left, extents.bottom - extents.top);
-    canvas_layer_finish(draw, &dst);
-    return true;
+    return pixels_bits(&draw->canvas->px) < 8 ? composite_in_place(draw, &src, &mask, error)
+                                              : composite_apart(draw, &src, &mask, error);
 }

@@ -96,6 +96,8 @@ void canvas_clear(Canvas *canvas)
 static bool draw_dispatch(Draw *draw, GError **error)
 {
     switch (draw->op->type) {
+    case QXL_DRAW_NOP:
+        return true;
     case QXL_DRAW_FILL:
         return draw_fill(draw, error);
     case QXL_DRAW_OPAQUE:
@@ -111,6 +113,10 @@ static bool draw_dispatch(Draw *draw, GError **error)
         return draw_copy_bits(draw, error);
     case QXL_DRAW_ROP3:
         return draw_rop3(draw, error);
+    case QXL_DRAW_STROKE:
+        return draw_stroke(draw, error);
+    case QXL_DRAW_TEXT:
+        return draw_text(draw, error);
     case QXL_DRAW_TRANSPARENT:
         return draw_transparent(draw, error);
     case QXL_DRAW_ALPHA_BLEND:
@@ -118,20 +124,33 @@ static bool draw_dispatch(Draw *draw, GError **error)
     case QXL_DRAW_COMPOSITE:
         return draw_composite(draw, error);
     default:
-        g_set_error(error, CANVAS_ERROR, CANVAS_ERROR_UNSUPPORTED, "operation %u is not implemented", draw->op->type);
+        g_set_error(error, CANVAS_ERROR, CANVAS_ERROR_VALUE, "operation %u is not known", draw->op->type);
         return false;
     }
+}
+
+static bool draw_run(Draw *draw, GError **error)
+{
+    bool ok;
+
+    pixman_region32_init(&draw->area.region);
+    ok = draw_dispatch(draw, error);
+    area_clear(&draw->area);
+    return ok;
 }
 
 bool canvas_draw(Canvas *canvas, const DrawOp *op, CanvasLookup lookup, void *opaque, GError **error)
 {
     Draw draw = {.canvas = canvas, .op = op, .lookup = lookup, .opaque = opaque};
-    bool ok;
 
-    pixman_region32_init(&draw.area.region);
-    ok = draw_dispatch(&draw, error);
-    area_clear(&draw.area);
-    return ok;
+    return draw_run(&draw, error);
+}
+
+bool canvas_check(Canvas *canvas, const DrawOp *op, CanvasLookup lookup, void *opaque, GError **error)
+{
+    Draw draw = {.canvas = canvas, .op = op, .lookup = lookup, .opaque = opaque, .dry = true};
+
+    return draw_run(&draw, error);
 }
 
 /* Row `y` of the canvas in the format that a client gets; ORs all top bytes into or, ANDs them into and. */

@@ -13,10 +13,9 @@ typedef struct Canvas Canvas;
 
 #define CANVAS_ERROR (canvas_error_quark())
 typedef enum CanvasError {
-    CANVAS_ERROR_SURFACE,     /* a source surface does not exist or has another depth */
-    CANVAS_ERROR_IMAGE,       /* an image cannot be used in this way */
-    CANVAS_ERROR_VALUE,       /* an option has a value that does not exist */
-    CANVAS_ERROR_UNSUPPORTED, /* legal, but not implemented yet */
+    CANVAS_ERROR_SURFACE, /* a source surface does not exist or has another depth */
+    CANVAS_ERROR_IMAGE,   /* an image cannot be used in this way */
+    CANVAS_ERROR_VALUE,   /* an option has a value that does not exist */
 } CanvasError;
 GQuark canvas_error_quark(void);
 
@@ -48,6 +47,11 @@ typedef Canvas *(*CanvasLookup)(uint32_t surface_id, void *opaque);
  * itself is as if it had been read before anything is drawn.
  */
 bool canvas_draw(Canvas *canvas, const DrawOp *op, CanvasLookup lookup, void *opaque, GError **error);
+
+/* Whether canvas_draw() would perform op, as far as op, the formats of the surfaces and their sizes decide about it: a
+ * cheap test before others are asked to draw it, for boxes inside of the surface. What fails it would make clients
+ * crash. */
+bool canvas_check(Canvas *canvas, const DrawOp *op, CanvasLookup lookup, void *opaque, GError **error);
 
 /*
  * A copy of `area` (inside the surface, not empty) as BITMAP image with id `id`, top down, in the format that shows the

@@ -29,6 +29,7 @@ typedef struct Draw {
     const DrawOp *op;
     CanvasLookup lookup;
     void *opaque;
+    bool dry; /* only to find out whether it can be drawn: the area stays empty, images come without pixels */
     Area area;
 } Draw;
 
@@ -71,6 +72,21 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BrushRows, brush_clear)
 /* `n` pixels (at most the width of the area) from (x, y); valid until the next call. */
 const uint8_t *brush_row(BrushRows *rows, int32_t x, int32_t y, int32_t n);
 
+/* A fill of the area: code(brush, canvas). */
+typedef struct Fill {
+    BrushRows brush; /* 8 bit and more */
+    bool bit;        /* the colour on 1 bit surfaces */
+    uint8_t code;
+} Fill;
+
+bool fill_init(Draw *draw, const Brush *brush, uint8_t code, Fill *fill, GError **error);
+void fill_area(Draw *draw, Fill *fill);
+static inline void fill_clear(Fill *fill)
+{
+    brush_clear(&fill->brush);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fill, fill_clear)
+
 /* A source made ready for raw operations: the pixel for (x, y) of the canvas is (x + dx, y + dy) of pixels. */
 typedef struct RawSource {
     Pixels pixels;
@@ -105,6 +121,8 @@ bool draw_solid(Draw *draw, GError **error); /* BLACKNESS, WHITENESS, INVERS */
 bool draw_copy(Draw *draw, GError **error);  /* and BLEND */
 bool draw_opaque(Draw *draw, GError **error);
 bool draw_copy_bits(Draw *draw, GError **error);
+bool draw_stroke(Draw *draw, GError **error);
+bool draw_text(Draw *draw, GError **error);
 bool draw_transparent(Draw *draw, GError **error);
 bool draw_rop3(Draw *draw, GError **error);
 bool draw_alpha_blend(Draw *draw, GError **error);

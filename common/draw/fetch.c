@@ -187,10 +187,13 @@ static bool surface_fetch(Draw *draw, uint32_t surface_id, const Rect *area, Pix
 bool image_fetch(Draw *draw, const Image *image, FetchMode mode, const Rect *area, Pixels *pixels,
                  const Canvas **surface, GError **error)
 {
+    static const Rect nothing = {0};
     g_autoptr(Image) self = NULL;
 
     if (surface)
         *surface = NULL;
+    if (draw->dry)
+        area = &nothing;
     if (!image && draw->op->self_bitmap) {
         Rect all = pixels_rect(&draw->canvas->px), inside = rect_intersect(&all, &draw->op->self_bitmap_area);
 
@@ -198,6 +201,8 @@ bool image_fetch(Draw *draw, const Image *image, FetchMode mode, const Rect *are
             g_set_error(error, CANVAS_ERROR, CANVAS_ERROR_VALUE, "self bitmap is outside of the surface");
             return false;
         }
+        if (draw->dry) /* its format is what counts */
+            inside = (Rect){inside.left, inside.top, inside.left + 1, inside.top + 1};
         self = canvas_read(draw->canvas, &inside, 0, true);
         if (!bitmap_fetch(self, draw->canvas->px.format, mode, area, pixels, error))
             return false;

@@ -50,6 +50,13 @@ unsigned draw_op_images(const DrawOp *op, Image *images[3])
         all[1] = op->u.rop3.brush.pattern;
         all[2] = op->u.rop3.mask.image;
         break;
+    case QXL_DRAW_STROKE:
+        all[1] = op->u.stroke.brush.pattern;
+        break;
+    case QXL_DRAW_TEXT:
+        all[1] = op->u.text.fore_brush.pattern;
+        all[2] = op->u.text.back_brush.pattern;
+        break;
     case QXL_DRAW_TRANSPARENT:
         all[0] = op->u.transparent.src;
         break;
@@ -78,6 +85,11 @@ uint64_t draw_op_bytes(const DrawOp *op)
     for (unsigned i = 0; i < n; i++)
         if (images[i]->type == SPICE_IMAGE_TYPE_BITMAP)
             bytes += g_bytes_get_size(images[i]->bitmap.data);
+    if (op->type == QXL_DRAW_STROKE && op->u.stroke.path)
+        bytes += (uint64_t)op->u.stroke.path->n_points * sizeof(Point) +
+                 (uint64_t)op->u.stroke.path->n_segments * sizeof(PathSegment);
+    if (op->type == QXL_DRAW_TEXT && op->u.text.string)
+        bytes += op->u.text.string->size + (uint64_t)op->u.text.string->n_glyphs * sizeof(Glyph);
     return bytes;
 }
 
@@ -91,6 +103,12 @@ void draw_op_unref(DrawOp *op)
     n = draw_op_images(op, images);
     for (unsigned i = 0; i < n; i++)
         image_unref(images[i]);
+    if (op->type == QXL_DRAW_STROKE) {
+        path_free(op->u.stroke.path);
+        g_free(op->u.stroke.style.dashes);
+    } else if (op->type == QXL_DRAW_TEXT) {
+        glyph_string_free(op->u.text.string);
+    }
     g_free(op->clip_rects);
     g_free(op);
 }

@@ -7,30 +7,11 @@
  */
 #pragma once
 
+#include "common/draw/glyphs.h"
+#include "common/draw/path.h"
 #include "common/image/image.h"
 
 #include <spice/qxl_dev.h>
-
-typedef struct Point {
-    int32_t x, y;
-} Point;
-
-typedef struct Rect {
-    int32_t left, top, right, bottom;
-} Rect;
-
-static inline bool rect_is_empty(const Rect *r)
-{
-    return r->left >= r->right || r->top >= r->bottom;
-}
-static inline bool rect_equal(const Rect *a, const Rect *b)
-{
-    return a->left == b->left && a->top == b->top && a->right == b->right && a->bottom == b->bottom;
-}
-static inline Rect rect_intersect(const Rect *a, const Rect *b)
-{
-    return (Rect){MAX(a->left, b->left), MAX(a->top, b->top), MIN(a->right, b->right), MIN(a->bottom, b->bottom)};
-}
 
 typedef struct Brush {
     uint32_t type;  /* SPICE_BRUSH_TYPE_* */
@@ -54,7 +35,7 @@ typedef struct Transform {
 
 typedef struct DrawOp {
     gatomicrefcount refs;
-    uint8_t type;   /* QXL_DRAW_*; STROKE and TEXT do not occur yet */
+    uint8_t type;   /* QXL_DRAW_* */
     uint8_t effect; /* QXL_EFFECT_* */
     uint32_t surface_id;
     Rect box;
@@ -102,6 +83,20 @@ typedef struct DrawOp {
             Mask mask;
         } rop3;
         struct {
+            Path *path;      /* owned, not NULL */
+            LineStyle style; /* owns its dashes */
+            Brush brush;
+            uint16_t fore_mode; /* SPICE_ROPD_* */
+            uint16_t back_mode; /* nobody looks at it */
+        } stroke;
+        struct {
+            GlyphString *string; /* owned, not NULL */
+            Rect back_area;      /* empty: nothing behind the glyphs */
+            Brush fore_brush, back_brush;
+            uint16_t fore_mode; /* OP_PUT if there is a back area */
+            uint16_t back_mode; /* nobody looks at it */
+        } text;
+        struct {
             Image *src;
             Rect src_area;
             uint32_t src_color;
@@ -130,8 +125,9 @@ DrawOp *draw_op_ref(DrawOp *op);
 void draw_op_unref(DrawOp *op); /* frees everything it owns; NULL is allowed */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrawOp, draw_op_unref)
 
-/* The images of the operation in the order in which they are sent: source, pattern, mask (or a composite's mask).
+/* The images of the operation in the order in which they are sent: source, pattern, mask (or a composite's mask);
+ * of a text its foreground pattern, its background pattern.
  * Gives how many; images[] has room for 3. SURFACE images included. */
 unsigned draw_op_images(const DrawOp *op, Image *images[3]);
-/* Memory that the operation keeps: its images' pixels and its clip. */
+/* Memory that the operation keeps: its images' pixels, its clip, path and glyphs. */
 uint64_t draw_op_bytes(const DrawOp *op);

@@ -72,6 +72,7 @@ void image_unref(Image *image)
     if (image->type == SPICE_IMAGE_TYPE_BITMAP) {
         g_bytes_unref(image->bitmap.data);
         palette_unref(image->bitmap.palette);
+        g_clear_pointer(&image->bitmap.quic, g_bytes_unref);
     }
     g_free(image);
 }

@@ -33,12 +33,13 @@ typedef struct Bitmap {
     uint32_t stride;  /* bytes */
     GBytes *data;     /* stride * height bytes */
     Palette *palette; /* NULL unless indexed; NULL also for a mask */
+    GBytes *quic;     /* the QUIC stream of these pixels if the guest gave one: it is sent as it is. Else NULL */
 } Bitmap;
 
 typedef struct Image {
     gatomicrefcount refs;
     uint64_t id;        /* as the guest gave it, opaque; meaningless for SURFACE */
-    uint8_t type;       /* SPICE_IMAGE_TYPE_BITMAP or SPICE_IMAGE_TYPE_SURFACE (QUIC from guests: later) */
+    uint8_t type;       /* SPICE_IMAGE_TYPE_BITMAP or SPICE_IMAGE_TYPE_SURFACE */
     bool cacheable;     /* the guest allows caching under `id` */
     bool high_bits_set; /* top byte of 32 bit pixels is to be taken as 0xff */
     uint32_t width;     /* pixels; 0 for SURFACE (the surface's own size counts) */

@@ -6,24 +6,13 @@
  * Literals are written when a match or the end closes them, so that the search loop writes nothing. Hashes are made
  * for a block of positions at once, in loops that the compiler turns into vector code.
  */
-#include "common/image/lz-cell.h"
+#include "common/image/lz-output.h"
 
 #define HASH_SLOTS 8192u
 #define HASH_BLOCK 32u
 #define HASH_CELLS 3u       /* cells that one hash covers */
 #define MAX_DISTANCE 73724u /* what fits is slightly more; clients have never seen it */
-#define MAX_LITERALS 32u    /* of one token */
 #define TAIL 3u             /* the last cells are always literals */
-#define SLACK 8u            /* bytes that a wide store may touch behind a token */
-
-/* The stream being written. `end` is short of the writer's capacity or of the limit, whichever comes first. */
-typedef struct Output {
-    WireWriter *writer;
-    uint8_t *p;
-    uint8_t *end;
-    size_t start; /* the writer's size before the stream */
-    size_t limit; /* bytes that the stream may have */
-} Output;
 
 typedef struct Search {
     const uint8_t *pixels;
@@ -32,87 +21,6 @@ typedef struct Search {
     uint16_t hash[HASH_BLOCK];
     uint32_t table[HASH_SLOTS]; /* last position of a hash; 0 also stands for none: cell 0 is as good a guess as any */
 } Search;
-
-static size_t output_used(const Output *out)
-{
-    return (size_t)(out->p - out->writer->data) - out->start;
-}
-
-static bool output_grow(Output *out, size_t n)
-{
-    size_t used = output_used(out);
-
-    if (used > out->limit)
-        return false;
-    out->writer->size = out->start + used;
-    wire_writer_reserve(out->writer, MAX(n, 4096));
-    out->p = out->writer->data + out->writer->size;
-    out->end = out->p + MIN(out->writer->capacity - out->writer->size, MAX(n, out->limit - used));
-    return true;
-}
-
-/* Room for n bytes. False: the stream has passed its limit. */
-G_ALWAYS_INLINE static inline bool output_room(Output *out, size_t n)
-{
-    return G_LIKELY((size_t)(out->end - out->p) >= n) || output_grow(out, n);
-}
-
-G_ALWAYS_INLINE static inline uint32_t load32(const uint8_t *p)
-{
-    uint32_t v;
-
-    memcpy(&v, p, sizeof(v));
-    return GUINT32_FROM_LE(v);
-}
-
-G_ALWAYS_INLINE static inline uint64_t load64(const uint8_t *p)
-{
-    uint64_t v;
-
-    memcpy(&v, p, sizeof(v));
-    return GUINT64_FROM_LE(v);
-}
-
-/* What counts of cell i when cells are compared. */
-G_ALWAYS_INLINE static inline uint32_t cell_at(Cell cell, const uint8_t *pixels, size_t i)
-{
-    const uint8_t *p = pixels + i * cell_step(cell);
-
-    switch (cell) {
-    case CELL_ALPHA:
-        return p[3];
-    case CELL_RGB16:
-        return (uint32_t)(p[0] | (p[1] & 0x7f) << 8);
-    case CELL_RGB24:
-        return (uint32_t)(p[0] | p[1] << 8 | p[2] << 16);
-    case CELL_RGB32:
-        return load32(p) & 0xffffff;
-    default:
-        return p[0];
-    }
-}
-
-/* The number of equal cells from a and from b on, at most `limit`. */
-G_ALWAYS_INLINE static inline size_t equal_cells(Cell cell, const uint8_t *pixels, size_t a, size_t b, size_t limit)
-{
-    const uint64_t mask = cell == CELL_ALPHA   ? G_GUINT64_CONSTANT(0xff000000ff000000)
-                          : cell == CELL_RGB16 ? G_GUINT64_CONSTANT(0x7fff7fff7fff7fff)
-                          : cell == CELL_RGB32 ? G_GUINT64_CONSTANT(0x00ffffff00ffffff)
-                                               : G_MAXUINT64;
-    const uint8_t *pa = pixels + a * cell_step(cell), *pb = pixels + b * cell_step(cell);
-    size_t bytes = limit * cell_step(cell), i = 0;
-
-    for (; i + 8 <= bytes; i += 8) {
-        uint64_t differ = (load64(pa + i) ^ load64(pb + i)) & mask;
-
-        if (differ)
-            return (i + (unsigned)__builtin_ctzll(differ) / 8) / cell_step(cell);
-    }
-    for (i /= cell_step(cell); i < limit; i++)
-        if (cell_at(cell, pa, i) != cell_at(cell, pb, i))
-            break;
-    return i;
-}
 
 /*
  * The bytes of three cells, folded one after the other as h = h * 33 ^ byte; 13 bits of the result count, so 16 bit
@@ -149,41 +57,6 @@ G_ALWAYS_INLINE static inline uint32_t *hash_slot(Cell cell, Search *s, size_t i
     if (i - s->block >= HASH_BLOCK) /* i before the block wraps around */
         hash_block(cell, s, i);
     return &s->table[s->hash[i - s->block] & (HASH_SLOTS - 1)];
-}
-
-G_ALWAYS_INLINE static inline bool put_literals(Cell cell, Output *out, const uint8_t *pixels, size_t first, size_t end)
-{
-    const uint8_t *src = pixels + first * cell_step(cell);
-
-    while (first < end) {
-        size_t n = MIN(end - first, MAX_LITERALS);
-        uint8_t *p;
-
-        if (!output_room(out, 1 + n * cell_literal_bytes(cell) + SLACK))
-            return false;
-        p = out->p;
-        *p++ = (uint8_t)(n - 1);
-        if (cell == CELL_BYTE || cell == CELL_RGB24) {
-            memcpy(p, src, n * cell_step(cell));
-        } else {
-            for (size_t i = 0; i < n; i++) {
-                const uint8_t *c = src + i * cell_step(cell);
-
-                if (cell == CELL_ALPHA) {
-                    p[i] = c[3];
-                } else if (cell == CELL_RGB16) {
-                    p[2 * i] = c[1];
-                    p[2 * i + 1] = c[0];
-                } else {
-                    memcpy(p + 3 * i, c, 4); /* the fourth byte is overwritten by what follows */
-                }
-            }
-        }
-        out->p = p + n * cell_literal_bytes(cell);
-        src += n * cell_step(cell);
-        first += n;
-    }
-    return true;
 }
 
 /* A match of `length` cells, `distance` cells back. */
@@ -226,7 +99,8 @@ G_ALWAYS_INLINE static inline size_t find_match(Cell cell, Search *s, size_t i, 
     if (here == cell_at(cell, s->pixels, i - 1) && here == cell_at(cell, s->pixels, i + 1) &&
         here == cell_at(cell, s->pixels, i + 2)) {
         *distance = 1;
-        length = 3 + equal_cells(cell, s->pixels, i + 2, i + 3, s->n - i - 3);
+        length = 3 + equal_cells(cell, cell_pointer(cell, s->pixels, i + 2), cell_pointer(cell, s->pixels, i + 3),
+                                 s->n - i - 3);
         return MIN(length, s->n - i - TAIL);
     }
     slot = hash_slot(cell, s, i);
@@ -235,7 +109,8 @@ G_ALWAYS_INLINE static inline size_t find_match(Cell cell, Search *s, size_t i, 
     *distance = i - from;
     if (cell_at(cell, s->pixels, from) != here || *distance > MAX_DISTANCE)
         return 0;
-    length = 1 + equal_cells(cell, s->pixels, from + 1, i + 1, s->n - i - 1);
+    length = 1 + equal_cells(cell, cell_pointer(cell, s->pixels, from + 1), cell_pointer(cell, s->pixels, i + 1),
+                             s->n - i - 1);
     if (length < (*distance < LZ_ESCAPE ? near_min : far_min))
         return 0;
     return MIN(length, s->n - i - TAIL);

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common/wire/msg-draw.h"
 
-/* A draw body that is being written. Pointers to images are reserved in the order of the members; the images themselves
- * follow when the body is complete. Offset 0 is the surface id, so it serves as "no pointer reserved". */
+#include "common/wire/wire-glyphs.h"
+#include "common/wire/wire-path.h"
+
+/* A draw body that is being written. Pointers are reserved in the order of the members; what they lead to follows when
+ * the body is complete: path, dashes or glyphs, then images. Offset 0 is the surface id, so it serves as "no pointer
+ * reserved". */
 typedef struct DrawWriter {
     WireWriter *w;
     Image *refs[3];
     size_t places[3];
     unsigned n;
+    size_t path, dashes, glyphs;
 } DrawWriter;
 
 uint16_t msg_draw_type(const DrawOp *op)
@@ -31,6 +36,10 @@ uint16_t msg_draw_type(const DrawOp *op)
         return SPICE_MSG_DISPLAY_DRAW_INVERS;
     case QXL_DRAW_ROP3:
         return SPICE_MSG_DISPLAY_DRAW_ROP3;
+    case QXL_DRAW_STROKE:
+        return SPICE_MSG_DISPLAY_DRAW_STROKE;
+    case QXL_DRAW_TEXT:
+        return SPICE_MSG_DISPLAY_DRAW_TEXT;
     case QXL_DRAW_TRANSPARENT:
         return SPICE_MSG_DISPLAY_DRAW_TRANSPARENT;
     case QXL_DRAW_ALPHA_BLEND:
@@ -101,6 +110,41 @@ static void composite_write(DrawWriter *d, const DrawOp *op)
     wire_write_point16(d->w, (Point16){op->u.composite.mask_x, op->u.composite.mask_y});
 }
 
+static void stroke_write(DrawWriter *d, const DrawOp *op)
+{
+    d->path = wire_write_pointer(d->w);
+    d->dashes = wire_line_write(d->w, &op->u.stroke.style);
+    brush_write(d, &op->u.stroke.brush);
+    wire_write_u16(d->w, op->u.stroke.fore_mode);
+    wire_write_u16(d->w, op->u.stroke.back_mode);
+}
+
+static void text_write(DrawWriter *d, const DrawOp *op)
+{
+    d->glyphs = wire_write_pointer(d->w);
+    wire_write_rect(d->w, op->u.text.back_area);
+    brush_write(d, &op->u.text.fore_brush);
+    brush_write(d, &op->u.text.back_brush);
+    wire_write_u16(d->w, op->u.text.fore_mode);
+    wire_write_u16(d->w, op->u.text.back_mode);
+}
+
+static void shapes_write(DrawWriter *d, const DrawOp *op)
+{
+    if (d->path) {
+        wire_set_pointer(d->w, d->path);
+        wire_path_write(d->w, op->u.stroke.path);
+    }
+    if (d->dashes) {
+        wire_set_pointer(d->w, d->dashes);
+        wire_dashes_write(d->w, &op->u.stroke.style);
+    }
+    if (d->glyphs) {
+        wire_set_pointer(d->w, d->glyphs);
+        wire_glyphs_write(d->w, op->u.text.string);
+    }
+}
+
 static void members_write(DrawWriter *d, const DrawOp *op)
 {
     switch (op->type) {
@@ -138,6 +182,12 @@ static void members_write(DrawWriter *d, const DrawOp *op)
         wire_write_u8(d->w, op->u.rop3.scale_mode);
         mask_write(d, &op->u.rop3.mask);
         break;
+    case QXL_DRAW_STROKE:
+        stroke_write(d, op);
+        break;
+    case QXL_DRAW_TEXT:
+        text_write(d, op);
+        break;
     case QXL_DRAW_TRANSPARENT:
         source_write(d, op->u.transparent.src, op->u.transparent.src_area);
         wire_write_u32(d->w, op->u.transparent.src_color);
@@ -168,6 +218,7 @@ void msg_draw_encode(WireWriter *w, const DrawOp *op, const WireImage *images, u
     wire_write_rect(w, op->box);
     wire_write_clip(w, &clip);
     members_write(&d, op);
+    shapes_write(&d, op);
     for (unsigned i = 0; i < d.n; i++) {
         if (d.places[i] == 0)
             continue;
@@ -218,6 +269,59 @@ static bool brush_read(WireReader *r, MsgDraw *m, GError **error)
         m->brush_pos = wire_read_point(r);
     }
     return ok;
+}
+
+static bool back_brush_read(WireReader *r, MsgDraw *m, GError **error)
+{
+    bool ok = true;
+
+    m->back_type = wire_read_u8(r);
+    if (m->back_type == SPICE_BRUSH_TYPE_SOLID) {
+        m->back_color = wire_read_u32(r);
+    } else if (m->back_type == SPICE_BRUSH_TYPE_PATTERN) {
+        ok = image_pointer_read(r, true, &m->has_back_pattern, &m->back_pattern, error);
+        m->back_pos = wire_read_point(r);
+    }
+    return ok;
+}
+
+static bool shape_missing(GError **error)
+{
+    g_set_error(error, WIRE_ERROR, WIRE_ERROR_POINTER, "draw: a path or a string is missing");
+    return false;
+}
+
+static bool stroke_read(WireReader *r, MsgDraw *m, GError **error)
+{
+    uint32_t offset = wire_read_u32(r);
+
+    if (!wire_reader_ok(r))
+        return true;
+    if (offset == 0)
+        return shape_missing(error);
+    m->path = wire_path_read(r, offset, error);
+    if (!m->path || !wire_line_read(r, &m->style, error) || !brush_read(r, m, error))
+        return false;
+    m->rop = wire_read_u16(r);
+    m->back_mode = wire_read_u16(r);
+    return true;
+}
+
+static bool text_read(WireReader *r, MsgDraw *m, GError **error)
+{
+    uint32_t offset = wire_read_u32(r);
+
+    if (!wire_reader_ok(r))
+        return true;
+    if (offset == 0)
+        return shape_missing(error);
+    m->string = wire_glyphs_read(r, offset, error);
+    m->back_area = wire_read_rect(r);
+    if (!m->string || !brush_read(r, m, error) || !back_brush_read(r, m, error))
+        return false;
+    m->rop = wire_read_u16(r);
+    m->back_mode = wire_read_u16(r);
+    return true;
 }
 
 static bool mask_read(WireReader *r, MsgDraw *m, GError **error)
@@ -307,6 +411,10 @@ static bool members_read(WireReader *r, MsgDraw *m, GError **error)
     case SPICE_MSG_DISPLAY_DRAW_WHITENESS:
     case SPICE_MSG_DISPLAY_DRAW_INVERS:
         return mask_read(r, m, error);
+    case SPICE_MSG_DISPLAY_DRAW_STROKE:
+        return stroke_read(r, m, error);
+    case SPICE_MSG_DISPLAY_DRAW_TEXT:
+        return text_read(r, m, error);
     case SPICE_MSG_DISPLAY_DRAW_TRANSPARENT:
         return transparent_read(r, m, error);
     case SPICE_MSG_DISPLAY_DRAW_ALPHA_BLEND:
@@ -336,5 +444,8 @@ bool msg_draw_decode(uint16_t type, const uint8_t *body, size_t size, MsgDraw *o
 void msg_draw_clear(MsgDraw *m)
 {
     wire_clip_clear(&m->clip);
+    path_free(m->path);
+    g_free(m->style.dashes);
+    glyph_string_free(m->string);
     *m = (MsgDraw){0};
 }

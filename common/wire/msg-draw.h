@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * COPY_BITS and the DRAW_* messages (STROKE and TEXT do not exist yet), and images as they travel.
+ * COPY_BITS and the DRAW_* messages, and images as they travel.
  *
  * To send an operation: draw_op_images() tells which images it needs; make one WireImage for each, in that order
  * (compressed, from the cache, ...), and call msg_draw_encode(). Any thread.
@@ -16,7 +16,8 @@ uint16_t msg_draw_type(const DrawOp *op);
 
 /* Writes the body of an operation; the writer must be empty. `images` are in the order of draw_op_images() and n_images
  * is what that gave. The op must have a type for which msg_draw_type() is not 0. The HAS_* bits of a composite decide
- * about its transforms and mask pointer. Placement is the customary one: body, images in order, then their palettes. */
+ * about its transforms and mask pointer. Placement is the customary one: body, path, dashes or glyphs,
+ * images in order, then their palettes. */
 void msg_draw_encode(WireWriter *w, const DrawOp *op, const WireImage *images, unsigned n_images);
 
 /* A decoded draw. Members that the message does not have are zero. The data of images lie in the body. */
@@ -33,7 +34,7 @@ typedef struct MsgDraw {
     uint8_t brush_type;   /* SPICE_BRUSH_TYPE_* */
     uint32_t brush_color; /* SOLID */
     Point brush_pos;      /* PATTERN */
-    uint16_t rop;         /* SPICE_ROPD_*, or the code of a ROP3 */
+    uint16_t rop;         /* SPICE_ROPD_*, or the code of a ROP3, or the foreground's mode */
     uint8_t scale_mode;
     uint8_t mask_flags;
     Point mask_pos;
@@ -42,6 +43,18 @@ typedef struct MsgDraw {
     uint32_t true_color; /* TRANSPARENT */
     uint8_t alpha_flags; /* ALPHA_BLEND */
     uint8_t alpha;       /* ALPHA_BLEND */
+
+    uint16_t back_mode; /* STROKE, TEXT */
+    Path *path;         /* STROKE: owned */
+    LineStyle style;    /* STROKE: its dashes are owned */
+
+    GlyphString *string; /* TEXT from here; owned */
+    Rect back_area;
+    uint8_t back_type; /* the second brush */
+    uint32_t back_color;
+    Point back_pos;
+    bool has_back_pattern;
+    WireImage back_pattern;
 
     uint32_t composite_flags; /* COMPOSITE from here */
     Transform src_transform, mask_transform;

@@ -203,7 +203,7 @@ static int set_wan(int *setting, spice_wan_compression_t comp)
 {
     if (comp < SPICE_WAN_COMPRESSION_AUTO || comp > SPICE_WAN_COMPRESSION_NEVER)
         return -1;
-    *setting = (int)comp;
+    g_atomic_int_set(setting, (int)comp); /* read by workers */
     return 0;
 }
 
@@ -216,8 +216,6 @@ int spice_server_set_jpeg_compression(SpiceServer *s, spice_wan_compression_t co
 
 int spice_server_set_zlib_glz_compression(SpiceServer *s, spice_wan_compression_t comp)
 {
-    if (comp == SPICE_WAN_COMPRESSION_ALWAYS)
-        API_NOT_IMPLEMENTED();
     return set_wan(&s->config.zlib_glz, comp);
 }
 

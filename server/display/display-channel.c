@@ -3,6 +3,7 @@
 
 #include "common/util/limited-warning.h"
 #include "server/display/display-client.h"
+#include "server/display/sendable.h"
 
 #include <gio/gio.h>
 #include <spice/protocol.h>
@@ -119,7 +120,7 @@ static bool check_op(DisplayChannel *display, const DrawOp *op, GError **error)
             a->bottom > (int32_t)dest->height)
             return refuse(error, "its self bitmap lies outside the surface", op->surface_id);
     }
-    return true;
+    return canvas_check(dest->canvas, op, find_canvas, display, error);
 }
 
 static uint64_t new_image_id(DisplayChannel *display)
@@ -166,8 +167,14 @@ static void promise_surfaces(DisplayChannel *display, DisplayClient *dc, const D
     display_queue_surface(dc, display->surfaces[op->surface_id]);
 }
 
+static void queue_result(DisplayChannel *display, DisplayClient *dc, const DrawOp *op)
+{
+    display_queue_surface_image(dc, display->surfaces[op->surface_id], &op->box);
+}
+
 bool display_channel_draw(DisplayChannel *display, DrawOp *op, GError **error)
 {
+    bool sendable = op_is_sendable(op);
     Drawable *drawable;
 
     if (!check_op(display, op, error))
@@ -184,8 +191,12 @@ bool display_channel_draw(DisplayChannel *display, DrawOp *op, GError **error)
     for (GList *l = display->channel.clients; drawable && l; l = l->next) {
         DisplayClient *dc = l->data;
 
-        if (dc->started)
+        if (!dc->started)
+            continue;
+        if (sendable)
             display_queue_drawable(dc, drawable);
+        else
+            queue_result(display, dc, op);
     }
     return true;
 }

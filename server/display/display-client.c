@@ -4,17 +4,18 @@
 #include "common/util/limited-warning.h"
 #include "common/wire/msg-display.h"
 #include "server/core/client.h"
+#include "server/core/server.h"
 
 #include <spice/protocol.h>
 
 #define INIT_TIMEOUT_MS (30 * 1000)
 #define MESSAGE_MAX 1024
 #define MIGRATE_DATA_MAX (64 * 1024 * 1024)
-#define MAX_DICTIONARY_PIXELS (1 << 25)
 #define MAX_CACHE_PIXELS (G_GINT64_CONSTANT(1) << 31)
 #define MAX_STREAMS 50
 
-static G_DEFINE_QUARK(spice - image - cache, image_cache_kind)
+static G_DEFINE_QUARK(spice - image - cache, image_cache_kind) static G_DEFINE_QUARK(spice - glz - dictionary,
+                                                                                     glz_dictionary_kind)
 
     DisplayChannel *display_client_channel(DisplayClient *dc)
 {
@@ -78,6 +79,40 @@ void display_client_leave_cache(DisplayClient *dc)
     dc->cache = NULL;
 }
 
+/* --- dictionary --- */
+
+typedef struct DictionaryArg {
+    uint8_t id;
+    uint32_t size;
+    uint64_t next_id;
+} DictionaryArg;
+
+static void *create_dictionary(void *data)
+{
+    const DictionaryArg *arg = data;
+
+    return glz_dictionary_new(arg->id, arg->size, arg->next_id);
+}
+
+void display_client_join_dictionary(DisplayClient *dc, uint8_t id, uint32_t size, uint64_t next_id)
+{
+    DictionaryArg arg = {id, size, next_id};
+
+    dc->dictionary_id = id;
+    if (size > 0)
+        dc->dictionary = client_shared_object(dc->cc.client, glz_dictionary_kind_quark(), id, create_dictionary, &arg,
+                                              (GDestroyNotify)glz_dictionary_unref);
+}
+
+void display_client_choose_wan(DisplayClient *dc)
+{
+    /* The host may change it at any time, in its own thread. */
+    int zlib_glz = g_atomic_int_get(&dc->cc.channel->server->config.zlib_glz);
+
+    dc->deflate = zlib_glz == SPICE_WAN_COMPRESSION_ALWAYS ||
+                  (zlib_glz == SPICE_WAN_COMPRESSION_AUTO && dc->cc.link.low_bandwidth);
+}
+
 /* --- life --- */
 
 static void on_init_timeout(void *opaque)
@@ -97,6 +132,7 @@ static void display_connected(ChannelClient *cc)
     dc->surfaces = g_hash_table_new_full(NULL, NULL, NULL, client_surface_free);
     dc->video_codecs = g_byte_array_new();
     dc->arriving = cc->link.migration;
+    display_client_choose_wan(dc);
     /* Silent until the client has told its caches (INIT), or its data have come. */
     channel_client_close_window(cc);
     channel_client_push_set_ack(cc);
@@ -153,14 +189,13 @@ static bool handle_init(DisplayClient *dc, WireReader *r, GError **error)
         return false;
     if (dc->started || dc->cc.link.migration)
         return refuse(error, "INIT, but the channel is initialised already");
-    if (m.glz_dictionary_window_size < 0 || m.glz_dictionary_window_size > MAX_DICTIONARY_PIXELS)
+    if (m.glz_dictionary_window_size < 0 || m.glz_dictionary_window_size > (int32_t)GLZ_MAX_WINDOW)
         return refuse(error, "INIT with a dictionary window that cannot be");
     if (!client_agrees_on_ids(dc->cc.client, m.pixmap_cache_id, m.glz_dictionary_id))
         return refuse(error, "INIT with another cache or dictionary id than on the client's other displays");
     loop_timer_free(dc->timer);
     dc->timer = NULL;
-    dc->dictionary_id = m.glz_dictionary_id;
-    dc->dictionary_size = (uint32_t)m.glz_dictionary_window_size;
+    display_client_join_dictionary(dc, m.glz_dictionary_id, (uint32_t)m.glz_dictionary_window_size, 0);
     /* A client that wants no cache gets one in which nothing fits. */
     display_client_join_cache(dc, m.pixmap_cache_id, CLAMP(m.pixmap_cache_size, 1, MAX_CACHE_PIXELS), false);
     display_client_start(dc);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "common/draw/canvas.h"
+#include "common/image/glz-dictionary.h"
 #include "common/wire/msg-draw.h"
 #include "server/core/channel-client.h"
 #include "server/display/display-channel.h"
@@ -43,6 +44,8 @@ struct DisplayChannel {
 typedef struct ClientSurface {
     uint32_t format, width, height; /* format 0: not known (it came with v1 migration data) */
     GArray *lossy;                  /* StateRect, NULL = nothing */
+    /* Reading it may be disturbed by what an earlier operation has set, see leftovers.h. */
+    bool has_leftovers, has_component_alpha;
 } ClientSurface;
 
 typedef struct DisplayClient {
@@ -54,9 +57,10 @@ typedef struct DisplayClient {
     ImageCacheUser *cache_user;
     bool sync_queued; /* a PIXMAP_SYNC waits in the queue */
     KeyCache *palettes;
+    GlzDictionary *dictionary; /* borrowed from the client; NULL: it wants none */
     uint8_t dictionary_id;
-    uint32_t dictionary_size;
-    uint64_t dictionary_next_id;
+    bool deflate;         /* GLZ streams are wrapped by zlib */
+    uint32_t cold_pixels; /* ... also as long as so many have not gone through a dictionary that a migration emptied */
     uint8_t preferred_compression; /* 0 = the client named none */
     GByteArray *video_codecs;
     GHashTable *promised; /* set of surface ids */
@@ -74,6 +78,11 @@ void display_client_start(DisplayClient *dc); /* first content for a new client 
 void display_client_leave_cache(DisplayClient *dc);
 /* The cache of the client with this id, made with `size` pixels (0 = frozen, for a restore) if it is new. */
 void display_client_join_cache(DisplayClient *dc, uint8_t cache_id, int64_t size, bool restored);
+
+/* The dictionary of the client with this id, made with a window of `size` pixels (0: it gets none) if it is new. */
+void display_client_join_dictionary(DisplayClient *dc, uint8_t id, uint32_t size, uint64_t next_id);
+/* The client's bandwidth is known: decides what depends on it. */
+void display_client_choose_wan(DisplayClient *dc);
 
 /* display-items.c: what is put into the queue (channel_client_queue; the caller pumps) */
 void display_queue_drawable(DisplayClient *dc, Drawable *drawable);

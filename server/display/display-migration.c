@@ -10,6 +10,8 @@
 #define FREEZER_LOST_MS (5 * 1000)
 /* Between the displays of a client, so that one of them resets it, not all at once. */
 #define FREEZER_LOST_STEP_MS 100
+/* Of images sent until the dictionary, whose content does not move, is taken to be filled again: about a screen. */
+#define COLD_PIXELS (1024 * 1024)
 /* A lossy region of more rectangles is refreshed as one box. */
 #define MAX_REFRESH_RECTS 16
 
@@ -49,12 +51,31 @@ static void save_surfaces(DisplayClient *dc, DisplayState *state)
             .width = surface->width,
             .height = surface->height,
             .lossy = surface->lossy ? g_array_ref(surface->lossy) : NULL,
+            .leftovers = (uint8_t)((surface->has_leftovers ? SURFACE_LEFTOVERS_TRANSFORM : 0) |
+                                   (surface->has_component_alpha ? SURFACE_LEFTOVERS_COMPONENT_ALPHA : 0)),
         };
 
         state->surfaces_lossy_form = state->surfaces_lossy_form || s.lossy;
         g_array_append_val(state->surfaces, s);
     }
     g_list_free(ids);
+}
+
+/* Other displays of the client may go on for a moment: without the dictionary. */
+static void save_dictionary(DisplayClient *dc, DisplayState *state)
+{
+    GlzFigures figures = {.size = 1}; /* 0 cannot be told, and nothing fits into 1 */
+
+    if (dc->dictionary) {
+        glz_dictionary_freeze(dc->dictionary);
+        glz_dictionary_get_figures(dc->dictionary, &figures);
+    }
+    state->dictionary = (DictionaryState){
+        .id = dc->dictionary_id,
+        .size = figures.size,
+        .max_encoders = 4,
+        .next_image_id = figures.next_id,
+    };
 }
 
 GBytes *display_client_save(void *self, uint64_t serial, MigrationReport *report)
@@ -65,18 +86,13 @@ GBytes *display_client_save(void *self, uint64_t serial, MigrationReport *report
 
     display_state_init(&state);
     state.sections = DISPLAY_SECTION_V1 | DISPLAY_SECTION_SERIALS | DISPLAY_SECTION_SURFACES |
-                     DISPLAY_SECTION_PALETTES | DISPLAY_SECTION_PREFERENCES;
+                     DISPLAY_SECTION_PALETTES | DISPLAY_SECTION_PREFERENCES | DISPLAY_SECTION_LEFTOVERS;
     state.next_serial = serial + 1;
     state.low_bandwidth = dc->cc.link.low_bandwidth;
     image_cache_freeze(dc->cache_user, &state.cache);
     if (state.cache.has_entries)
         state.sections |= DISPLAY_SECTION_CACHE;
-    state.dictionary = (DictionaryState){
-        .id = dc->dictionary_id,
-        .size = MAX(dc->dictionary_size, 1), /* 0 cannot be told */
-        .max_encoders = 4,
-        .next_image_id = dc->dictionary_next_id,
-    };
+    save_dictionary(dc, &state);
     save_surfaces(dc, &state);
     g_clear_pointer(&state.palettes, g_array_unref);
     state.palettes = key_cache_save(dc->palettes);
@@ -152,9 +168,15 @@ static void restore_surfaces(DisplayClient *dc, const DisplayState *state)
     for (guint i = 0; i < state->surfaces->len; i++) {
         const SurfaceState *s = &g_array_index(state->surfaces, SurfaceState, i);
 
+        uint8_t leftovers = state->sections & DISPLAY_SECTION_LEFTOVERS ? s->leftovers : SURFACE_LEFTOVERS_ALL;
+        ClientSurface *surface;
+
         display_client_set_surface(dc, s->id, s->format, s->width, s->height);
+        surface = display_client_surface(dc, s->id);
+        surface->has_leftovers = leftovers & SURFACE_LEFTOVERS_TRANSFORM;
+        surface->has_component_alpha = leftovers & SURFACE_LEFTOVERS_COMPONENT_ALPHA;
         if (s->lossy)
-            display_client_surface(dc, s->id)->lossy = g_array_ref(s->lossy);
+            surface->lossy = g_array_ref(s->lossy);
         g_hash_table_add(dc->promised, GUINT_TO_POINTER(s->id));
     }
 }
@@ -164,9 +186,9 @@ static void apply_state(DisplayClient *dc, const DisplayState *state)
     channel_client_set_next_serial(&dc->cc, state->next_serial);
     if (state->low_bandwidth)
         channel_client_set_low_bandwidth(&dc->cc);
-    dc->dictionary_id = state->dictionary.id;
-    dc->dictionary_size = state->dictionary.size;
-    dc->dictionary_next_id = state->dictionary.next_image_id;
+    display_client_choose_wan(dc);
+    display_client_join_dictionary(dc, state->dictionary.id, state->dictionary.size, state->dictionary.next_image_id);
+    dc->cold_pixels = state->dictionary.next_image_id ? COLD_PIXELS : 0;
     display_client_join_cache(dc, state->cache.id, 0, true);
     restore_cache(dc, state);
     if (state->sections & DISPLAY_SECTION_PALETTES)

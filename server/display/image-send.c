@@ -1,32 +1,42 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Sends drawing operations: their images go through the client's image cache, palette cache and the codecs. */
-#include "common/image/lz.h"
 #include "common/wire/header.h"
 #include "common/wire/msg-common.h"
 #include "common/wire/msg-display.h"
 #include "server/core/client.h"
+#include "server/display/codec-choice.h"
 #include "server/display/display-client.h"
+#include "server/display/image-encode.h"
+#include "server/display/leftovers.h"
+#include "server/display/sendable.h"
 #include "server/net/stream.h"
 
 #include <spice/protocol.h>
 
-/* Images of fewer bytes are not worth a codec. */
-#define MIN_COMPRESS_BYTES 54
 /* Ids in one INVAL_LIST, whose count has 16 bits. */
 #define MAX_INVAL_IDS 60000
 
 typedef struct SendContext {
     DisplayClient *dc;
+    const DrawOp *op;
     WireImage images[3];
     WireWriter streams[3]; /* compressed data of the images */
     uint64_t evicted_palettes[3];
     unsigned n_evicted_palettes;
 } SendContext;
 
-static int compression_of(const DisplayClient *dc)
+static Codec choose_codec(DisplayClient *dc, const Image *image)
 {
-    return dc->preferred_compression ? dc->preferred_compression
-                                     : display_client_channel((DisplayClient *)dc)->compression;
+    CodecPolicy policy = {
+        .compression = dc->preferred_compression ? dc->preferred_compression : display_client_channel(dc)->compression,
+        .lossy = false,
+        .lz4 = channel_client_has_cap(&dc->cc, SPICE_DISPLAY_CAP_LZ4_COMPRESSION),
+        .dictionary = dc->dictionary != NULL,
+        /* On this machine bandwidth costs nothing. What the server makes itself is compressed all the same. */
+        .never_encode = image->cacheable && stream_is_unix(dc->cc.link.stream),
+    };
+
+    return codec_choose(&policy, image);
 }
 
 static void use_palette(SendContext *ctx, const Bitmap *bitmap, WireImage *out)
@@ -55,24 +65,23 @@ static void use_palette(SendContext *ctx, const Bitmap *bitmap, WireImage *out)
 static void fill_bitmap(SendContext *ctx, const Image *image, bool compress, unsigned index, WireImage *out)
 {
     const Bitmap *bitmap = &image->bitmap;
+    Codec codec = compress ? choose_codec(ctx->dc, image) : CODEC_NONE;
     gsize size;
-    const uint8_t *pixels = g_bytes_get_data(bitmap->data, &size);
-    LzType lz = lz_type_for_format(bitmap->format);
-    WireWriter *stream = &ctx->streams[index];
 
-    out->bitmap_flags = bitmap->top_down ? SPICE_BITMAP_FLAGS_TOP_DOWN : 0;
-    use_palette(ctx, bitmap, out);
-    if (compress && lz && size >= MIN_COMPRESS_BYTES &&
-        lz_encode(lz, image->width, image->height, bitmap->top_down, pixels, stream, size)) {
-        out->type = bitmap_format_indexed(bitmap->format) ? SPICE_IMAGE_TYPE_LZ_PLT : SPICE_IMAGE_TYPE_LZ_RGB;
-        out->data = stream->data;
-        out->size = stream->size;
+    if (bitmap->quic && compress) { /* the guest has done the work */
+        out->type = SPICE_IMAGE_TYPE_QUIC;
+        out->data = g_bytes_get_data(bitmap->quic, &size);
+        out->size = size;
         return;
     }
+    out->bitmap_flags = bitmap->top_down ? SPICE_BITMAP_FLAGS_TOP_DOWN : 0;
+    use_palette(ctx, bitmap, out);
+    if (image_encode(ctx->dc, image, codec, &ctx->streams[index], out))
+        return;
     out->type = SPICE_IMAGE_TYPE_BITMAP;
     out->format = bitmap->format;
     out->stride = bitmap->stride;
-    out->data = pixels;
+    out->data = g_bytes_get_data(bitmap->data, &size);
     out->size = size;
 }
 
@@ -88,9 +97,12 @@ static void fill_surface_image(SendContext *ctx, const Image *image, WireImage *
 
 static void queue_sync(DisplayClient *dc);
 
-static void fill_image(SendContext *ctx, const Image *image, bool is_mask, bool compress, unsigned index)
+static void fill_image(SendContext *ctx, const Image *image, bool is_mask, unsigned index)
 {
     ImageCacheUser *user = ctx->dc->cache_user;
+    const ClientSurface *dest = display_client_surface(ctx->dc, ctx->op->surface_id);
+    uint32_t format = dest ? dest->format : 0;
+    bool cacheable = image->cacheable && op_image_is_cacheable(ctx->op, image, format);
     WireImage *out = &ctx->images[index];
     bool lossy = false, replace = false;
 
@@ -100,7 +112,7 @@ static void fill_image(SendContext *ctx, const Image *image, bool is_mask, bool 
         return;
     }
     out->flags = image->high_bits_set ? SPICE_IMAGE_FLAGS_HIGH_BITS_SET : 0;
-    if (image->cacheable && image_cache_hit(user, image->id, &lossy)) {
+    if (cacheable && image_cache_hit(user, image->id, &lossy)) {
         if (!lossy) {
             out->type = SPICE_IMAGE_TYPE_FROM_CACHE;
             return;
@@ -110,8 +122,8 @@ static void fill_image(SendContext *ctx, const Image *image, bool is_mask, bool 
         out->flags |= SPICE_IMAGE_FLAGS_CACHE_REPLACE_ME;
         replace = true;
     }
-    fill_bitmap(ctx, image, compress && !is_mask, index, out);
-    if (!image->cacheable || replace)
+    fill_bitmap(ctx, image, !is_mask && op_image_is_compressible(ctx->op, image, format), index, out);
+    if (!cacheable || replace)
         return;
     switch (image_cache_add(user, image->id, (uint64_t)image->width * image->height, false)) {
     case IMAGE_CACHE_ADDED:
@@ -266,26 +278,23 @@ static const Image *mask_of(const DrawOp *op)
     }
 }
 
-void display_send_op(DisplayClient *dc, const DrawOp *op)
+void display_send_op(DisplayClient *dc, const DrawOp *original)
 {
-    SendContext ctx = {.dc = dc};
+    DrawOp changed;
+    const DrawOp *op = leftovers_before_op(dc, original, &changed);
+    SendContext ctx = {.dc = dc, .op = op};
     g_auto(WireWriter) body = {0};
     const Image *mask = mask_of(op);
     Image *images[3];
     unsigned n = draw_op_images(op, images);
     uint16_t type = msg_draw_type(op);
     uint32_t sub_list;
-    /* On this machine bandwidth costs nothing. What the server makes itself is compressed all the same. */
-    bool compress = compression_of(dc) != SPICE_IMAGE_COMPRESSION_OFF;
 
     if (!type)
         return;
     image_cache_begin(dc->cache_user, channel_client_next_serial(&dc->cc));
-    for (unsigned i = 0; i < n; i++) {
-        bool local = images[i]->cacheable && stream_is_unix(dc->cc.link.stream);
-
-        fill_image(&ctx, images[i], images[i] == mask, compress && !local, i);
-    }
+    for (unsigned i = 0; i < n; i++)
+        fill_image(&ctx, images[i], images[i] == mask, i);
     msg_draw_encode(&body, op, ctx.images, n);
     sub_list = send_evictions(dc, &body);
     channel_client_send(&dc->cc, type, &body, sub_list);

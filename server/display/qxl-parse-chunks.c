@@ -125,3 +125,23 @@ bool guest_read_chunks(GuestReader *reader, QXLPHYSICAL first, void *out, uint64
     }
     return false;
 }
+
+GBytes *guest_read_chunks_limited(GuestReader *reader, QXLPHYSICAL first, uint32_t limit, GError **error)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    ChunkWalk walk = {.next = first};
+    const uint8_t *data;
+    uint32_t n;
+
+    while (bytes->len < limit) {
+        if (!chunk_walk_next(reader, &walk, &data, &n, error))
+            return NULL;
+        if (!data)
+            break;
+        n = MIN(n, limit - bytes->len);
+        if (!guest_check_size(reader, first, (uint64_t)bytes->len + n, error) || !guest_charge(reader, n, error))
+            return NULL;
+        g_byte_array_append(bytes, data, n);
+    }
+    return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
+}

@@ -20,27 +20,6 @@ void cursor_shape_unref(CursorShape *shape)
     g_free(shape);
 }
 
-/* The first `limit` bytes of a chunk list, or all if there are less. */
-static GBytes *read_limited_chunks(GuestReader *reader, QXLPHYSICAL first, uint32_t limit, GError **error)
-{
-    g_autoptr(GByteArray) bytes = g_byte_array_new();
-    ChunkWalk walk = {.next = first};
-    const uint8_t *data;
-    uint32_t n;
-
-    while (bytes->len < limit) {
-        if (!chunk_walk_next(reader, &walk, &data, &n, error))
-            return NULL;
-        if (!data)
-            break;
-        n = MIN(n, limit - bytes->len);
-        if (!guest_check_size(reader, first, (uint64_t)bytes->len + n, error) || !guest_charge(reader, n, error))
-            return NULL;
-        g_byte_array_append(bytes, data, n);
-    }
-    return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
-}
-
 /* Bytes that clients read for a shape without asking whether they are there: pixels, then palette and mask, if the type
  * has them. The mask has one bit a pixel, rows are not padded. 0 for an unknown type. */
 static size_t shape_bytes(uint16_t type, size_t width, size_t height)
@@ -86,7 +65,7 @@ static CursorShape *read_shape(GuestReader *reader, QXLPHYSICAL address, GError 
                     guest.header.width, guest.header.height);
         return NULL;
     }
-    data = read_limited_chunks(reader, address + offsetof(QXLCursor, chunk), guest.data_size, error);
+    data = guest_read_chunks_limited(reader, address + offsetof(QXLCursor, chunk), guest.data_size, error);
     if (!data)
         return NULL;
     if (g_bytes_get_size(data) < needed) {

@@ -48,7 +48,7 @@ static bool read_clip(GuestReader *reader, const QXLClip *clip, DrawOp *op, GErr
     return true;
 }
 
-static bool read_brush(GuestReader *reader, const QXLBrush *guest, Brush *brush, GError **error)
+bool guest_read_brush(GuestReader *reader, const QXLBrush *guest, Brush *brush, GError **error)
 {
     brush->type = guest->type;
     switch (guest->type) {
@@ -140,7 +140,7 @@ static bool read_scale_mode(uint8_t guest, const DrawOp *op, const Rect *src_are
 static bool read_fill(GuestReader *reader, const QXLFill *guest, DrawOp *op, GError **error)
 {
     op->u.fill.rop = guest->rop_descriptor & SPICE_ROPD_MASK;
-    return read_brush(reader, &guest->brush, &op->u.fill.brush, error) &&
+    return guest_read_brush(reader, &guest->brush, &op->u.fill.brush, error) &&
            read_mask(reader, &guest->mask, &op->u.fill.mask, error);
 }
 
@@ -152,7 +152,7 @@ static bool read_opaque(GuestReader *reader, const QXLDrawable *drawable, DrawOp
     return read_source(reader, guest->src_bitmap, drawable, op, &op->u.opaque.src, error) &&
            read_source_area(&guest->src_area, op, op->u.opaque.src, &op->u.opaque.src_area, error) &&
            read_scale_mode(guest->scale_mode, op, &op->u.opaque.src_area, &op->u.opaque.scale_mode, error) &&
-           read_brush(reader, &guest->brush, &op->u.opaque.brush, error) &&
+           guest_read_brush(reader, &guest->brush, &op->u.opaque.brush, error) &&
            read_mask(reader, &guest->mask, &op->u.opaque.mask, error);
 }
 
@@ -193,7 +193,7 @@ static bool read_rop3(GuestReader *reader, const QXLDrawable *drawable, DrawOp *
     if (!read_source(reader, guest->src_bitmap, drawable, op, &op->u.rop3.src, error) ||
         !read_source_area(&guest->src_area, op, op->u.rop3.src, &op->u.rop3.src_area, error) ||
         !read_scale_mode(guest->scale_mode, op, &op->u.rop3.src_area, &op->u.rop3.scale_mode, error) ||
-        !read_brush(reader, &guest->brush, &op->u.rop3.brush, error) ||
+        !guest_read_brush(reader, &guest->brush, &op->u.rop3.brush, error) ||
         !read_mask(reader, &guest->mask, &op->u.rop3.mask, error))
         return false;
     if (!rop3_simplify(op)) {
@@ -312,10 +312,9 @@ static bool read_operation(GuestReader *reader, const QXLDrawable *guest, DrawOp
     case QXL_DRAW_COMPOSITE:
         return read_composite(reader, guest, op, error);
     case QXL_DRAW_STROKE:
+        return guest_read_stroke(reader, &guest->u.stroke, op, error);
     case QXL_DRAW_TEXT:
-        g_set_error(error, QXL_PARSE_ERROR, QXL_PARSE_ERROR_UNSUPPORTED, "drawable type %u is not supported yet",
-                    guest->type);
-        return false;
+        return guest_read_text(reader, &guest->u.text, op, error);
     default:
         DRAW_ERROR(error, "unknown drawable type %u", guest->type);
         return false;

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/display/qxl-parse-private.h"
 
+#include "common/image/quic.h"
+
 #include <string.h>
+
+/* A short QUIC stream can stand for a large picture: what no guest needs is not decoded. */
+#define MAX_QUIC_PIXELS (1u << 26)
 
 #define IMAGE_ERROR(error, ...) g_set_error(error, QXL_PARSE_ERROR, QXL_PARSE_ERROR_INVALID, __VA_ARGS__)
 
@@ -221,7 +226,79 @@ static Image *read_bitmap(GuestReader *reader, const QXLImage *guest, bool mask,
     image = image_new_bitmap(guest->descriptor.id, format, bitmap.flags & QXL_BITMAP_TOP_DOWN, bitmap.x, bitmap.y,
                              g_bytes_new_take(pixels, size), g_steal_pointer(&palette));
     image->cacheable = guest->descriptor.flags & QXL_IMAGE_CACHE;
-    image->high_bits_set = guest->descriptor.flags & QXL_IMAGE_HIGH_BITS_SET;
+    /* Of what is no colour it means nothing; clients obey it if they do not cache the image. */
+    image->high_bits_set = (guest->descriptor.flags & QXL_IMAGE_HIGH_BITS_SET) && format != SPICE_BITMAP_FMT_8BIT_A;
+    return image;
+}
+
+/* The stream's own header is believed where it says no more than the descriptor. */
+static bool check_quic(const QXLImageDescriptor *descriptor, const QuicInfo *info, GError **error)
+{
+    if (info->type == QUIC_TYPE_GRAY) {
+        IMAGE_ERROR(error, "a gray QUIC image, which no client draws");
+        return false;
+    }
+    if (descriptor->width != info->width || descriptor->height != info->height) {
+        IMAGE_ERROR(error, "an image of %u x %u pixels with a QUIC stream of %u x %u", descriptor->width,
+                    descriptor->height, info->width, info->height);
+        return false;
+    }
+    if ((uint64_t)info->width * info->height > MAX_QUIC_PIXELS) {
+        IMAGE_ERROR(error, "a QUIC image of %u x %u pixels is too large", info->width, info->height);
+        return false;
+    }
+    return true;
+}
+
+static GBytes *read_quic_stream(GuestReader *reader, QXLPHYSICAL address, GError **error)
+{
+    const QXLPHYSICAL first = address + sizeof(QXLImageDescriptor) + sizeof(QXLQUICData);
+    QXLQUICData quic;
+    g_autofree uint8_t *stream = NULL;
+
+    if (!guest_read(reader, address + sizeof(QXLImageDescriptor), &quic, sizeof(quic), error) ||
+        !guest_check_size(reader, first, quic.data_size, error) || !guest_charge(reader, quic.data_size, error))
+        return NULL;
+    stream = g_try_malloc(MAX(quic.data_size, 1));
+    if (!stream) {
+        IMAGE_ERROR(error, "no memory for a QUIC stream of %u bytes", quic.data_size);
+        return NULL;
+    }
+    if (!guest_read_chunks(reader, first, stream, quic.data_size, error))
+        return NULL;
+    return g_bytes_new_take(g_steal_pointer(&stream), quic.data_size);
+}
+
+/* Becomes a bitmap, which is what everything here draws with, that remembers its stream. */
+static Image *read_quic(GuestReader *reader, QXLPHYSICAL address, const QXLImageDescriptor *descriptor, GError **error)
+{
+    g_autoptr(GBytes) stream = read_quic_stream(reader, address, error);
+    g_autoptr(GError) reason = NULL;
+    GBytes *pixels = NULL;
+    QuicInfo info;
+    uint8_t format = 0;
+    Image *image;
+    gsize size;
+    const uint8_t *data;
+
+    if (!stream)
+        return NULL;
+    data = g_bytes_get_data(stream, &size);
+    if (quic_read_header(data, size, &info, &reason)) {
+        format = quic_format_of_type(info.type);
+        if (!check_quic(descriptor, &info, error) ||
+            !guest_charge(reader, bitmap_row_bytes(format, info.width) * info.height, error))
+            return NULL;
+        pixels = quic_decode(data, size, &info, &reason);
+    }
+    if (!pixels) {
+        IMAGE_ERROR(error, "%s", reason->message);
+        return NULL;
+    }
+    image = image_new_bitmap(descriptor->id, format, true, info.width, info.height, pixels, NULL);
+    image->bitmap.quic = g_steal_pointer(&stream);
+    image->cacheable = descriptor->flags & QXL_IMAGE_CACHE;
+    image->high_bits_set = descriptor->flags & QXL_IMAGE_HIGH_BITS_SET;
     return image;
 }
 
@@ -241,7 +318,9 @@ static Image *read_any_image(GuestReader *reader, QXLPHYSICAL address, bool mask
         }
         return image_new_surface(guest.surface_image.surface_id);
     case SPICE_IMAGE_TYPE_QUIC:
-        g_set_error(error, QXL_PARSE_ERROR, QXL_PARSE_ERROR_UNSUPPORTED, "QUIC images are not supported yet");
+        if (!mask)
+            return read_quic(reader, address, &guest.descriptor, error);
+        IMAGE_ERROR(error, "a mask that is a QUIC image");
         return NULL;
     default:
         IMAGE_ERROR(error, "unknown image type %u", guest.descriptor.type);

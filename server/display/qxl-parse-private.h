@@ -40,6 +40,8 @@ typedef struct ChunkWalk {
 bool chunk_walk_next(GuestReader *reader, ChunkWalk *walk, const uint8_t **data, uint32_t *size, GError **error);
 /* Copies the list's data, which must be exactly `size` bytes, to `out`. */
 bool guest_read_chunks(GuestReader *reader, QXLPHYSICAL first, void *out, uint64_t size, GError **error);
+/* The first `limit` bytes of a list, or all if there are less; NULL with an error. */
+GBytes *guest_read_chunks_limited(GuestReader *reader, QXLPHYSICAL first, uint32_t limit, GError **error);
 
 uint32_t guest_color(const GuestReader *reader, uint32_t color);
 
@@ -47,6 +49,11 @@ uint32_t guest_color(const GuestReader *reader, uint32_t color);
 Image *guest_read_image(GuestReader *reader, QXLPHYSICAL address, GError **error);
 /* A mask of one bit per pixel, or a surface. */
 Image *guest_read_mask_image(GuestReader *reader, QXLPHYSICAL address, GError **error);
+
+bool guest_read_brush(GuestReader *reader, const QXLBrush *guest, Brush *brush, GError **error);
+/* The members of these operations; what was read is op's in any case. */
+bool guest_read_stroke(GuestReader *reader, const QXLStroke *guest, DrawOp *op, GError **error);
+bool guest_read_text(GuestReader *reader, const QXLText *guest, DrawOp *op, GError **error);
 
 /* Replaces a ROP3 by an equal simpler operation if its code does not depend on all of brush, source and destination:
  * clients cannot do those. False if nothing would be drawn. */

@@ -30,8 +30,9 @@ GQuark qxl_parse_error_quark(void);
  *
  * What is guaranteed beyond the types: enumerations have known values; sources of bitmaps and of self_bitmap contain
  * src_area; indices of indexed bitmaps are below palette->n; bitmaps that are not masks are never 1BIT_LE or 4BIT_LE;
- * rop3 depends on all three operands (the others became simpler operations). What depends on a surface's format or size
- * is not checked. */
+ * rop3 depends on all three operands (the others became simpler operations); a text has glyphs of one depth, and a
+ * background only where it is seen and with fore_mode PUT. What depends on a surface's format or size, and whether a
+ * path can be drawn, is not checked. */
 DrawOp *qxl_parse_drawable(const MemSlots *slots, const QXLCommandExt *command, QXLReleaseInfoExt *release,
                            GError **error);
 

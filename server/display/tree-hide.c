@@ -7,6 +7,8 @@
  */
 #include "server/display/tree-hide.h"
 
+#include <string.h>
+
 /* From a COPY_BITS' pixels to their source. */
 static Point copy_shift(const DrawOp *op)
 {
@@ -110,16 +112,41 @@ bool hide_step(Drawable *older, pixman_region32_t *hidden)
     return !pixman_region32_not_empty(&older->visible);
 }
 
-static bool fills_equal(const DrawOp *a, const DrawOp *b, bool any_color)
+static bool brushes_equal(const Brush *a, const Brush *b)
 {
-    if (a->type != QXL_DRAW_FILL || b->type != QXL_DRAW_FILL || a->effect != b->effect || !rect_equal(&a->box, &b->box))
+    return a->type == SPICE_BRUSH_TYPE_SOLID && b->type == SPICE_BRUSH_TYPE_SOLID && a->color == b->color;
+}
+
+static bool paths_equal(const Path *a, const Path *b)
+{
+    if (a->n_segments != b->n_segments || a->n_points != b->n_points)
         return false;
-    if (a->u.fill.rop != b->u.fill.rop || a->u.fill.mask.image || b->u.fill.mask.image)
+    for (uint32_t i = 0; i < a->n_segments; i++)
+        if (a->segments[i].flags != b->segments[i].flags || a->segments[i].n_points != b->segments[i].n_points)
+            return false;
+    return memcmp(a->points, b->points, a->n_points * sizeof(Point)) == 0;
+}
+
+static bool strokes_equal(const DrawOp *a, const DrawOp *b)
+{
+    return a->u.stroke.fore_mode == b->u.stroke.fore_mode && a->u.stroke.style.flags == b->u.stroke.style.flags &&
+           !(a->u.stroke.style.flags & SPICE_LINE_FLAGS_STYLED) && paths_equal(a->u.stroke.path, b->u.stroke.path);
+}
+
+/* True if both touch the same pixels in the same way, with the same colour if that counts. */
+static bool ops_equal(const DrawOp *a, const DrawOp *b, bool any_color)
+{
+    if (a->type != b->type || a->effect != b->effect || !rect_equal(&a->box, &b->box))
         return false;
-    if (any_color)
-        return true;
-    return a->u.fill.brush.type == SPICE_BRUSH_TYPE_SOLID && b->u.fill.brush.type == SPICE_BRUSH_TYPE_SOLID &&
-           a->u.fill.brush.color == b->u.fill.brush.color;
+    switch (a->type) {
+    case QXL_DRAW_FILL:
+        return a->u.fill.rop == b->u.fill.rop && !a->u.fill.mask.image && !b->u.fill.mask.image &&
+               (any_color || brushes_equal(&a->u.fill.brush, &b->u.fill.brush));
+    case QXL_DRAW_STROKE:
+        return strokes_equal(a, b) && (any_color || brushes_equal(&a->u.stroke.brush, &b->u.stroke.brush));
+    default:
+        return false;
+    }
 }
 
 Drawable *duplicate_find(Drawable *newest, Drawable *drawable)
@@ -130,7 +157,7 @@ Drawable *duplicate_find(Drawable *newest, Drawable *drawable)
         return NULL;
     for (Drawable *old = newest; old; old = old->older) {
         if (regions_near(&old->visible, &drawable->visible))
-            return fills_equal(old->op, drawable->op, effect == QXL_EFFECT_OPAQUE_BRUSH) &&
+            return ops_equal(old->op, drawable->op, effect == QXL_EFFECT_OPAQUE_BRUSH) &&
                            pixman_region32_equal(&old->visible, &drawable->visible)
                        ? old
                        : NULL;

@@ -198,6 +198,8 @@ static bool surfaces_load(SectionObject *object, DisplayState *out, GError **err
 {
     const GArray *surfaces = object->state.surfaces;
 
+    if (out->sections & DISPLAY_SECTION_LEFTOVERS)
+        return INVALID("it stands behind LEFT, which adds to it");
     if (!surfaces_unpack(object, error) || !judge(object, DISPLAY_SECTION_SURFACES, out, error))
         return false;
     if (surfaces->len != out->surfaces->len)
@@ -209,6 +211,55 @@ static bool surfaces_load(SectionObject *object, DisplayState *out, GError **err
             return INVALID("surface %u is not in the list of version 1", id);
     }
     swap_arrays(&out->surfaces, &object->state.surfaces);
+    return true;
+}
+
+/* --- LEFT --- */
+
+typedef struct LeftoversRow {
+    uint32_t id;
+    uint8_t what; /* SURFACE_LEFTOVERS_* */
+} LeftoversRow;
+
+static const Field leftovers_row_table[] = {
+    FIELD(LeftoversRow, id, COLUMN_ASCENDING, .max = STATE_MAX_SURFACES - 1),
+    FIELD(LeftoversRow, what, COLUMN_VARINT, .min = 1, .max = SURFACE_LEFTOVERS_ALL),
+    FIELD_END,
+};
+
+static const Field leftovers_table[] = {
+    FIELD(SectionObject, leftovers, FIELD_ROWS, .table = leftovers_row_table, .max = STATE_MAX_SURFACES),
+    FIELD_END,
+};
+
+static void leftovers_save(SectionObject *object)
+{
+    object->leftovers = g_array_new(FALSE, TRUE, sizeof(LeftoversRow));
+    for (unsigned i = 0; i < object->state.surfaces->len; i++) {
+        const SurfaceState *s = &g_array_index(object->state.surfaces, SurfaceState, i);
+        LeftoversRow row = {s->id, s->leftovers};
+
+        if (row.what)
+            g_array_append_val(object->leftovers, row);
+    }
+}
+
+/* Both lists ascend. */
+static bool leftovers_load(SectionObject *object, DisplayState *out, GError **error)
+{
+    unsigned at = 0;
+
+    for (unsigned i = 0; i < out->surfaces->len && at < object->leftovers->len; i++)
+        at += g_array_index(out->surfaces, SurfaceState, i).id == g_array_index(object->leftovers, LeftoversRow, at).id;
+    if (at < object->leftovers->len)
+        return INVALID("leftovers on surface %u, which the client does not have",
+                       g_array_index(object->leftovers, LeftoversRow, at).id);
+    for (unsigned i = at = 0; i < out->surfaces->len && at < object->leftovers->len; i++) {
+        SurfaceState *s = &g_array_index(out->surfaces, SurfaceState, i);
+
+        if (s->id == g_array_index(object->leftovers, LeftoversRow, at).id)
+            s->leftovers = g_array_index(object->leftovers, LeftoversRow, at++).what;
+    }
     return true;
 }
 
@@ -263,6 +314,8 @@ const Section display_section_list[] = {
      "INVAL_ALL_PALETTES"},
     {"PREF", 1, 0, DISPLAY_SECTION_PREFERENCES, 16 + STATE_MAX_VIDEO_CODECS, preferences_table, NULL, preferences_load,
      "the host's own choice of compression and codecs"},
+    {"LEFT", 1, 0, DISPLAY_SECTION_LEFTOVERS, 4 + STATE_MAX_SURFACES * 8, leftovers_table, leftovers_save,
+     leftovers_load, "everything is put back on each surface before it is read"},
 };
 const unsigned n_display_sections = G_N_ELEMENTS(display_section_list);
 

@@ -32,8 +32,9 @@ typedef enum SectionCompression {
 /* What a section's table encodes: a shallow copy of a state, and rows that the state holds in another shape. */
 typedef struct SectionObject {
     DisplayState state;
-    GArray *surfaces; /* SurfaceRow */
-    GArray *rects;    /* RectRow, of all surfaces one after the other */
+    GArray *surfaces;  /* SurfaceRow */
+    GArray *rects;     /* RectRow, of all surfaces one after the other */
+    GArray *leftovers; /* LeftoversRow */
 } SectionObject;
 
 /* A kind of section: one declaration for both directions. */

@@ -77,6 +77,7 @@ static void section_encode(const Section *section, const DisplayState *state, Wi
     table_encode(section->table, &object, &raw);
     g_clear_pointer(&object.surfaces, g_array_unref);
     g_clear_pointer(&object.rects, g_array_unref);
+    g_clear_pointer(&object.leftovers, g_array_unref);
 
     stored = raw.data;
     stored_size = raw.size;
@@ -199,7 +200,7 @@ static bool section_parse(const SectionView *view, const uint8_t *raw, size_t si
     bool ok;
 
     display_state_init(&object.state);
-    if (view->kind->bit == DISPLAY_SECTION_SURFACES)
+    if (view->kind->save)
         view->kind->save(&object); /* makes the rows, of no surfaces yet */
     ok = table_decode(view->kind->table, &r, &object, error);
     if (ok && wire_reader_left(&r))
@@ -207,6 +208,7 @@ static bool section_parse(const SectionView *view, const uint8_t *raw, size_t si
     ok = ok && view->kind->load(&object, out, error);
     g_clear_pointer(&object.surfaces, g_array_unref);
     g_clear_pointer(&object.rects, g_array_unref);
+    g_clear_pointer(&object.leftovers, g_array_unref);
     display_state_clear(&object.state);
     return ok;
 }

@@ -120,6 +120,7 @@ static void add_surfaces(JsonBuilder *b, const GArray *surfaces)
             json_builder_end_array(b);
         }
         json_builder_end_array(b);
+        add_u64(b, "leftovers", s->leftovers);
         json_builder_end_object(b);
     }
     json_builder_end_array(b);

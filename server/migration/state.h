@@ -73,7 +73,10 @@ typedef struct SurfaceState {
     uint32_t format;        /* SPICE_SURFACE_FMT_*, 0 = not known (v1) */
     uint32_t width, height; /* 0 = not known (v1) */
     GArray *lossy;          /* StateRect: the lossy region, in v1's lossy form its extents; NULL = nothing lossy */
+    uint8_t leftovers;      /* SURFACE_LEFTOVERS_*: what an operation left set on it at the client */
 } SurfaceState;
+
+enum { SURFACE_LEFTOVERS_TRANSFORM = 1, SURFACE_LEFTOVERS_COMPONENT_ALPHA = 2, SURFACE_LEFTOVERS_ALL = 3 };
 
 /* Which parts of a DisplayState are known. v1 alone gives V1; the extension adds the others. */
 typedef enum DisplaySections {
@@ -83,6 +86,7 @@ typedef enum DisplaySections {
     DISPLAY_SECTION_SURFACES = 1 << 3, /* formats, sizes, full lossy regions */
     DISPLAY_SECTION_PALETTES = 1 << 4,
     DISPLAY_SECTION_PREFERENCES = 1 << 5,
+    DISPLAY_SECTION_LEFTOVERS = 1 << 6, /* leftovers of the surfaces */
 } DisplaySections;
 
 typedef struct DisplayState {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The benchmarks: ./run bench [migration|switch|cache|replay|vm|all] [--workloads DIR] [--quick] [--json FILE]
+"""The benchmarks: ./run bench [migration|switch|cache|replay|codecs|vm|all] [--workloads DIR] [--quick] [--json FILE]
 
 Each figure is taken for this project's library and for the stock one in the same run, and printed with their ratio;
 the last line is all of it as one JSON object. --workloads names a directory of recordings (also $CARAVAN_WORKLOADS);
@@ -10,12 +10,13 @@ import argparse
 import json
 
 import cache
+import codec
 import migration
 import replay
 import switch
 import vm
 
-BENCHMARKS = {"migration": migration, "switch": switch, "cache": cache, "replay": replay, "vm": vm}
+BENCHMARKS = {"migration": migration, "switch": switch, "cache": cache, "replay": replay, "codecs": codec, "vm": vm}
 
 
 def main():
@@ -24,6 +25,7 @@ def main():
     parser.add_argument("--workloads", help="directory of further recordings")
     parser.add_argument("--quick", action="store_true", help="album-small alone, fewer rounds, a faster pace")
     parser.add_argument("--only", action="append", help="name of a recording to take; again for more")
+    parser.add_argument("--codec", action="append", help="codec to measure (quic, lz, glz, lz4, ...); again for more")
     parser.add_argument("--seconds", type=float, help="for half a recording that the migration benchmark paces")
     parser.add_argument("--json", help="write the JSON object to this file too")
     arguments = parser.parse_args()

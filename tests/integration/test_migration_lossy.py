@@ -35,7 +35,7 @@ def drawn(j, mark, target):
     """(number, pixels) of all images with data that the target sent since that mark. (The source may go on for a
     moment after it: what it draws last is still on its way then.)"""
     images = [i for channel in j.tap.phase(mark)["channels"] if channel["route"] == j.route(target)
-              for kind, i in channel["images"].items() if not kind.startswith("from_cache") and kind != "surface"]
+              for kind, i in channel.get("images", {}).items() if not kind.startswith("from_cache") and kind != "surface"]
     return sum(i["count"] for i in images), sum(i["pixels"] for i in images)
 
 

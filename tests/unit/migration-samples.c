@@ -52,7 +52,7 @@ static void init(DisplayState *s)
 {
     display_state_init(s);
     s->sections = DISPLAY_SECTION_V1 | DISPLAY_SECTION_SERIALS | DISPLAY_SECTION_CACHE | DISPLAY_SECTION_SURFACES |
-                  DISPLAY_SECTION_PALETTES | DISPLAY_SECTION_PREFERENCES;
+                  DISPLAY_SECTION_PALETTES | DISPLAY_SECTION_PREFERENCES | DISPLAY_SECTION_LEFTOVERS;
     s->cache.id = 1;
     s->cache.size = 20971520;
     s->cache.freezer = true;
@@ -65,7 +65,7 @@ void sample_display_small(DisplayState *s)
     static const uint64_t serials[] = {20, 0, 18, 9, 18, 0}, palettes[] = {0x1234, 0x99};
     static const uint8_t codecs[] = {2, 1};
     SurfaceState surfaces[2] = {{.id = 0, .format = 32, .width = 1024, .height = 768},
-                                {.id = 5, .format = 96, .width = 64, .height = 64}};
+                                {.id = 5, .format = 96, .width = 64, .height = 64, .leftovers = 1}};
 
     init(s);
     s->next_serial = 27;
@@ -158,6 +158,7 @@ void assert_display_equal(const DisplayState *a, const DisplayState *b)
 
         g_assert_true(x->id == y->id && x->format == y->format && x->width == y->width && x->height == y->height);
         g_assert_true(!x->lossy == !y->lossy);
+        g_assert_cmpuint(x->leftovers, ==, y->leftovers);
         if (x->lossy)
             assert_arrays_equal(x->lossy, y->lossy);
     }

@@ -346,12 +346,63 @@ static void any_source_op(DrawOp *op)
     }
 }
 
+static Point any_fixed(void)
+{
+    if (g_test_rand_int_range(0, 50) == 0)
+        return (Point){any_int(), any_int()};
+    return (Point){g_test_rand_int_range(-500, 1500), g_test_rand_int_range(-500, 1500)};
+}
+
+static void any_stroke(DrawOp *op)
+{
+    uint32_t n = (uint32_t)g_test_rand_int_range(0, 5), points = (uint32_t)g_test_rand_int_range(0, 20), next = 0;
+    Path *path = path_new(n, points);
+
+    for (uint32_t i = 0; i < points; i++)
+        path->points[i] = any_fixed();
+    for (uint32_t i = 0; i < n; i++) {
+        path->segments[i].flags = (uint8_t)(g_test_rand_int_range(0, 32) & SPICE_PATH_FLAGS_MASK);
+        path->segments[i].n_points = (uint32_t)g_test_rand_int_range(0, (int)(points - next) + 1);
+        path->segments[i].points = path->points + next;
+        next += path->segments[i].n_points;
+    }
+    op->u.stroke.path = path;
+    op->u.stroke.style.flags = (uint8_t)(g_test_rand_int_range(0, 16) & SPICE_LINE_FLAGS_MASK);
+    op->u.stroke.style.n_dashes = (uint8_t)g_test_rand_int_range(0, 5);
+    op->u.stroke.style.dashes = g_new(int32_t, op->u.stroke.style.n_dashes);
+    for (unsigned i = 0; i < op->u.stroke.style.n_dashes; i++)
+        op->u.stroke.style.dashes[i] = any_fixed().x;
+    any_brush(&op->u.stroke.brush);
+    op->u.stroke.fore_mode = (uint16_t)g_test_rand_int();
+}
+
+static void any_text(DrawOp *op)
+{
+    uint16_t n = (uint16_t)g_test_rand_int_range(0, 5);
+    size_t size = 40 * 40;
+    GlyphString *string = glyph_string_new(n, size);
+
+    memset(string->data, g_test_rand_int(), size);
+    string->flags = (uint8_t)g_test_rand_int_range(0, 16);
+    for (unsigned i = 0; i < n; i++)
+        string->glyphs[i] = (Glyph){.render_pos = {g_test_rand_int_range(-20, 70), g_test_rand_int_range(-20, 70)},
+                                    .origin = {g_test_rand_bit() ? 3 : any_int(), g_test_rand_bit() ? 3 : any_int()},
+                                    .width = (uint16_t)g_test_rand_int_range(0, 41),
+                                    .height = (uint16_t)g_test_rand_int_range(0, 41),
+                                    .data = string->data};
+    op->u.text.string = string;
+    op->u.text.back_area = any_rect();
+    any_brush(&op->u.text.fore_brush);
+    any_brush(&op->u.text.back_brush);
+    op->u.text.fore_mode = g_test_rand_bit() ? SPICE_ROPD_OP_PUT : (uint16_t)g_test_rand_int();
+}
+
 static DrawOp *any_op(void)
 {
     static const uint8_t types[] = {QXL_DRAW_FILL,      QXL_DRAW_OPAQUE,    QXL_DRAW_COPY,        QXL_DRAW_BLEND,
                                     QXL_DRAW_BLACKNESS, QXL_DRAW_WHITENESS, QXL_DRAW_INVERS,      QXL_DRAW_ROP3,
                                     QXL_COPY_BITS,      QXL_DRAW_COMPOSITE, QXL_DRAW_ALPHA_BLEND, QXL_DRAW_TRANSPARENT,
-                                    QXL_DRAW_STROKE,    QXL_DRAW_COPY};
+                                    QXL_DRAW_STROKE,    QXL_DRAW_TEXT,      QXL_DRAW_NOP};
     Rect box = any_rect();
     DrawOp *op = draw_op_new(types[g_test_rand_int_range(0, G_N_ELEMENTS(types))], 0, &box);
 
@@ -380,6 +431,12 @@ static DrawOp *any_op(void)
         any_composite(op);
         break;
     case QXL_DRAW_STROKE:
+        any_stroke(op);
+        break;
+    case QXL_DRAW_TEXT:
+        any_text(op);
+        break;
+    case QXL_DRAW_NOP:
         break;
     default:
         any_source_op(op);
@@ -402,7 +459,9 @@ static void test_random(void)
     for (unsigned i = 0; i < rounds; i++) {
         g_autoptr(DrawOp) op = any_op();
         g_autoptr(GError) error = NULL;
+        g_autoptr(GError) refused = NULL;
         g_autofree uint8_t *before = NULL;
+        bool accepted;
         Guarded *to;
 
         if (i % 500 == 0)
@@ -414,12 +473,20 @@ static void test_random(void)
             }
         to = &surfaces[g_test_rand_int_range(0, G_N_ELEMENTS(formats))];
         before = g_memdup2(to->memory, to->size);
+        accepted = canvas_check(to->canvas, op, lookup_guarded, surfaces, &refused);
+        g_assert_true(accepted == (refused == NULL));
+        g_assert_cmpmem(before, to->size, to->memory, to->size);
         if (canvas_draw(to->canvas, op, lookup_guarded, surfaces, &error)) {
             g_assert_no_error(error);
+            g_assert_no_error(refused);
             drawn++;
         } else {
             g_assert_nonnull(error);
             g_assert_true(error->domain == CANVAS_ERROR);
+            if (accepted && op->box.left >= 0 && op->box.top >= 0 &&
+                op->box.right <= (int32_t)canvas_width(to->canvas) &&
+                op->box.bottom <= (int32_t)canvas_height(to->canvas))
+                g_error("operation %u: accepted, but %s", op->type, error->message);
             g_assert_cmpmem(before, to->size, to->memory, to->size);
         }
     }

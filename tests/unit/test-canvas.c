@@ -90,9 +90,9 @@ static Image *image_parse(JsonObject *parent, const char *name)
     return image;
 }
 
-static void brush_parse(JsonObject *parent, Brush *brush)
+static void brush_parse_named(JsonObject *parent, const char *name, Brush *brush)
 {
-    JsonObject *o = json_object_get_object_member(parent, "brush");
+    JsonObject *o = json_object_get_object_member(parent, name);
     const char *type = json_object_get_string_member(o, "type");
 
     if (g_str_equal(type, "solid")) {
@@ -103,6 +103,11 @@ static void brush_parse(JsonObject *parent, Brush *brush)
         brush->pattern = image_parse(o, "image");
         brush->pos = point_member(o, "pos");
     }
+}
+
+static void brush_parse(JsonObject *parent, Brush *brush)
+{
+    brush_parse_named(parent, "brush", brush);
 }
 
 static void mask_parse(JsonObject *parent, Mask *mask)
@@ -134,6 +139,7 @@ static const struct {
     {"invers", QXL_DRAW_INVERS},       {"rop3", QXL_DRAW_ROP3},
     {"copy_bits", QXL_COPY_BITS},      {"transparent", QXL_DRAW_TRANSPARENT},
     {"composite", QXL_DRAW_COMPOSITE}, {"alpha_blend", QXL_DRAW_ALPHA_BLEND},
+    {"stroke", QXL_DRAW_STROKE},       {"text", QXL_DRAW_TEXT},
 };
 
 static void parse_source_ops(DrawOp *op, JsonObject *o)
@@ -196,6 +202,76 @@ static void parse_composite(DrawOp *op, JsonObject *o)
     op->u.composite.mask_y = (int16_t)mask.y;
 }
 
+static void parse_stroke(DrawOp *op, JsonObject *o)
+{
+    JsonArray *segments = json_object_get_array_member(o, "path"), *points, *style;
+    uint32_t n = json_array_get_length(segments), total = 0;
+    Path *path;
+
+    for (uint32_t i = 0; i < n; i++)
+        total +=
+            json_array_get_length(json_object_get_array_member(json_array_get_object_element(segments, i), "points"));
+    path = path_new(n, total);
+    total = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        JsonObject *segment = json_array_get_object_element(segments, i);
+
+        points = json_object_get_array_member(segment, "points");
+        path->segments[i] =
+            (PathSegment){(uint8_t)number(segment, "flags"), json_array_get_length(points), path->points + total};
+        for (uint32_t j = 0; j < json_array_get_length(points); j++) {
+            JsonArray *point = json_array_get_array_element(points, j);
+
+            path->points[total++] = (Point){item(point, 0), item(point, 1)};
+        }
+    }
+    op->u.stroke.path = path;
+    op->u.stroke.style.flags = (uint8_t)number(o, "attr");
+    if (json_object_has_member(o, "style") && !json_object_get_null_member(o, "style")) {
+        style = json_object_get_array_member(o, "style");
+        op->u.stroke.style.n_dashes = (uint8_t)json_array_get_length(style);
+        op->u.stroke.style.dashes = g_new(int32_t, op->u.stroke.style.n_dashes);
+        for (unsigned i = 0; i < op->u.stroke.style.n_dashes; i++)
+            op->u.stroke.style.dashes[i] = item(style, i);
+    }
+    brush_parse(o, &op->u.stroke.brush);
+    op->u.stroke.fore_mode = (uint16_t)number(o, "fore_mode");
+}
+
+static void parse_text(DrawOp *op, JsonObject *o)
+{
+    JsonArray *glyphs = json_object_get_array_member(o, "glyphs");
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    unsigned n = json_array_get_length(glyphs);
+    g_autofree size_t *starts = g_new(size_t, n);
+    GlyphString *string;
+
+    for (unsigned i = 0; i < n; i++) {
+        size_t size;
+        g_autofree uint8_t *data =
+            hex_parse(json_object_get_string_member(json_array_get_object_element(glyphs, i), "data"), &size);
+
+        starts[i] = bytes->len;
+        g_byte_array_append(bytes, data, (unsigned)size);
+    }
+    string = glyph_string_new((uint16_t)n, bytes->len);
+    string->flags = (uint8_t)number(o, "flags");
+    if (bytes->len)
+        memcpy(string->data, bytes->data, bytes->len);
+    for (unsigned i = 0; i < n; i++) {
+        JsonObject *glyph = json_array_get_object_element(glyphs, i);
+
+        string->glyphs[i] =
+            (Glyph){point_member(glyph, "render_pos"), point_member(glyph, "origin"), (uint16_t)number(glyph, "w"),
+                    (uint16_t)number(glyph, "h"), string->data + starts[i]};
+    }
+    op->u.text.string = string;
+    op->u.text.back_area = rect_member(o, "back_area");
+    brush_parse_named(o, "fore_brush", &op->u.text.fore_brush);
+    brush_parse_named(o, "back_brush", &op->u.text.back_brush);
+    op->u.text.fore_mode = (uint16_t)number(o, "fore_mode");
+}
+
 /* NULL if the canvas cannot do such operations. */
 static DrawOp *op_parse(JsonObject *o)
 {
@@ -235,6 +311,12 @@ static DrawOp *op_parse(JsonObject *o)
         break;
     case QXL_DRAW_COMPOSITE:
         parse_composite(op, o);
+        break;
+    case QXL_DRAW_STROKE:
+        parse_stroke(op, o);
+        break;
+    case QXL_DRAW_TEXT:
+        parse_text(op, o);
         break;
     default:
         parse_source_ops(op, o);
@@ -328,7 +410,7 @@ static bool is_leak(const char *name)
 
 static bool has_cached_image(JsonObject *op)
 {
-    static const char *const names[] = {"src", "mask_image", "mask", "brush", "image"};
+    static const char *const names[] = {"src", "mask_image", "mask", "brush", "fore_brush", "back_brush", "image"};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
         JsonObject *o = json_object_has_member(op, names[i]) ? json_object_get_object_member(op, names[i]) : NULL;

@@ -24,10 +24,12 @@ static const uint16_t all_types[] = {
     SPICE_MSG_DISPLAY_COPY_BITS,        SPICE_MSG_DISPLAY_DRAW_FILL,        SPICE_MSG_DISPLAY_DRAW_OPAQUE,
     SPICE_MSG_DISPLAY_DRAW_COPY,        SPICE_MSG_DISPLAY_DRAW_BLEND,       SPICE_MSG_DISPLAY_DRAW_BLACKNESS,
     SPICE_MSG_DISPLAY_DRAW_WHITENESS,   SPICE_MSG_DISPLAY_DRAW_INVERS,      SPICE_MSG_DISPLAY_DRAW_ROP3,
-    SPICE_MSG_DISPLAY_DRAW_TRANSPARENT, SPICE_MSG_DISPLAY_DRAW_ALPHA_BLEND, SPICE_MSG_DISPLAY_DRAW_COMPOSITE};
-static const uint8_t all_ops[] = {QXL_COPY_BITS,  QXL_DRAW_FILL,        QXL_DRAW_OPAQUE,      QXL_DRAW_COPY,
-                                  QXL_DRAW_BLEND, QXL_DRAW_BLACKNESS,   QXL_DRAW_WHITENESS,   QXL_DRAW_INVERS,
-                                  QXL_DRAW_ROP3,  QXL_DRAW_TRANSPARENT, QXL_DRAW_ALPHA_BLEND, QXL_DRAW_COMPOSITE};
+    SPICE_MSG_DISPLAY_DRAW_TRANSPARENT, SPICE_MSG_DISPLAY_DRAW_ALPHA_BLEND, SPICE_MSG_DISPLAY_DRAW_COMPOSITE,
+    SPICE_MSG_DISPLAY_DRAW_STROKE,      SPICE_MSG_DISPLAY_DRAW_TEXT};
+static const uint8_t all_ops[] = {QXL_COPY_BITS,   QXL_DRAW_FILL,        QXL_DRAW_OPAQUE,      QXL_DRAW_COPY,
+                                  QXL_DRAW_BLEND,  QXL_DRAW_BLACKNESS,   QXL_DRAW_WHITENESS,   QXL_DRAW_INVERS,
+                                  QXL_DRAW_ROP3,   QXL_DRAW_TRANSPARENT, QXL_DRAW_ALPHA_BLEND, QXL_DRAW_COMPOSITE,
+                                  QXL_DRAW_STROKE, QXL_DRAW_TEXT};
 
 /* What the encoder writes is decided by WireImage; the op's own images only have to be there. */
 static Image *stand_in(bool present)
@@ -87,7 +89,28 @@ static void op_set_composite(DrawOp *op, const MsgDraw *m)
     op->u.composite.mask_y = m->mask_origin.y;
 }
 
-static DrawOp *op_from_message(const MsgDraw *m)
+/* Path, dashes and glyphs change hands. */
+static void op_set_stroke(DrawOp *op, MsgDraw *m)
+{
+    op->u.stroke.path = g_steal_pointer(&m->path);
+    op->u.stroke.style = m->style;
+    m->style.dashes = NULL;
+    op_set_brush(&op->u.stroke.brush, m);
+    op->u.stroke.fore_mode = m->rop;
+    op->u.stroke.back_mode = m->back_mode;
+}
+
+static void op_set_text(DrawOp *op, MsgDraw *m)
+{
+    op->u.text.string = g_steal_pointer(&m->string);
+    op->u.text.back_area = m->back_area;
+    op_set_brush(&op->u.text.fore_brush, m);
+    op->u.text.back_brush = (Brush){m->back_type, m->back_color, stand_in(m->has_back_pattern), m->back_pos};
+    op->u.text.fore_mode = m->rop;
+    op->u.text.back_mode = m->back_mode;
+}
+
+static DrawOp *op_from_message(MsgDraw *m)
 {
     unsigned i = 0;
     DrawOp *op;
@@ -132,6 +155,12 @@ static DrawOp *op_from_message(const MsgDraw *m)
     case QXL_DRAW_COMPOSITE:
         op_set_composite(op, m);
         break;
+    case QXL_DRAW_STROKE:
+        op_set_stroke(op, m);
+        break;
+    case QXL_DRAW_TEXT:
+        op_set_text(op, m);
+        break;
     default:
         op_set_mask(&op->u.solid.mask, m);
         break;
@@ -143,7 +172,9 @@ static DrawOp *op_from_message(const MsgDraw *m)
 static unsigned images_from_message(const MsgDraw *m, const uint8_t *body, size_t size, WireImage *images)
 {
     const WireImage *all[3] = {m->has_src ? &m->src : NULL, m->has_pattern ? &m->pattern : NULL,
-                               m->has_mask ? &m->mask : NULL};
+                               m->has_back_pattern ? &m->back_pattern
+                               : m->has_mask       ? &m->mask
+                                                   : NULL};
     unsigned n = 0;
 
     for (unsigned i = 0; i < 3; i++) {
@@ -572,8 +603,51 @@ static void test_refused(void)
     refused(SPICE_MSG_DISPLAY_DRAW_FILL, BASE_CLIP, WIRE_ERROR_SHORT);
     refused(SPICE_MSG_DISPLAY_DRAW_FILL, "01000000 02000000 03000000 04000000 05000000 01 ffffffff 00",
             WIRE_ERROR_SHORT);
-    refused(SPICE_MSG_DISPLAY_DRAW_STROKE, BASE, WIRE_ERROR_TYPE);
+    refused(SPICE_MSG_DISPLAY_DRAW_STROKE, BASE, WIRE_ERROR_SHORT);
+    refused(SPICE_MSG_DISPLAY_DRAW_STROKE, BASE "00000000 00 00 08000800", WIRE_ERROR_POINTER);
+    refused(SPICE_MSG_DISPLAY_DRAW_STROKE, BASE "ff000000 00 00 08000800", WIRE_ERROR_SHORT);
+    refused(SPICE_MSG_DISPLAY_DRAW_STROKE, BASE "1f000000 00 00 08000800 ffffffff", WIRE_ERROR_SHORT);
+    refused(SPICE_MSG_DISPLAY_DRAW_STROKE, BASE "1f000000 00 00 08000800 01000000 01 ffffff3f 00000000 00000000",
+            WIRE_ERROR_SHORT);
+    refused(SPICE_MSG_DISPLAY_DRAW_STROKE, BASE "24000000 08 04 24000000 00 08000800 00000000", WIRE_ERROR_POINTER);
+    refused(SPICE_MSG_DISPLAY_DRAW_TEXT, BASE, WIRE_ERROR_SHORT);
+    refused(SPICE_MSG_DISPLAY_DRAW_TEXT, BASE "00000000 " AREA "00 00 08000800", WIRE_ERROR_POINTER);
+    refused(SPICE_MSG_DISPLAY_DRAW_TEXT,
+            BASE "2f000000 " AREA "00 00 08000800 0100 01 00000000 00000000 00000000 00000000 0900 0200 ffffff",
+            WIRE_ERROR_SHORT);
     refused(0, BASE, WIRE_ERROR_TYPE);
+}
+
+/* Seen on real links: with and without dashes, and glyphs with one brush or two. */
+static void test_strokes(void)
+{
+    check_draw(SPICE_MSG_DISPLAY_DRAW_STROKE,
+               "000000000000000000000000100000001000000000230000000001ccbbaa000800080002000000010200000010000000"
+               "20000000a0000000a00000000a010000003000000040000000");
+    check_draw(SPICE_MSG_DISPLAY_DRAW_STROKE,
+               "000000000000000000000000100000001000000000 28000000 08 03 4e000000 01ccbbaa00 0800 0800"
+               "02000000 01 02000000 10000000 20000000 a0000000 a0000000 0a 01000000 30000000 40000000"
+               "100000002000000030000000");
+}
+
+static void test_texts(void)
+{
+    check_draw(SPICE_MSG_DISPLAY_DRAW_TEXT,
+               "000000000000000000000000100000001400000000330000000000000000000000000000000000000001563412000008"
+               "000800020001030000000900000000000000f9ffffff05000300f0f1f20b0000000900000000000000f9ffffff050003"
+               "00f1f2f3");
+    check_draw(SPICE_MSG_DISPLAY_DRAW_TEXT,
+               "000000000000000000000000100000001400000000 3f000000 00000000000000000a0000000a000000 0156341200"
+               "02 88000000 0000000000000000 0800 0800"
+               "0200 04 030000000900000000000000f9ffffff05000300f0f1f2f3f4f5f6f7f8f9fafbfcfdfe"
+               "0b0000000900000000000000f9ffffff05000300f1f2f3f4f5f6f7f8f9fafbfcfdfeff"
+               "0000000023000000 00 00 04000000 04000000 08 04 04000000 04000000 10000000 00000000"
+               "03040503070809030b0c0d030f10110313141503171819031b1c1d031f202103232425032728290"
+               "32b2c2d032f30310333343503373839033b3c3d033f404103");
+    /* both brushes are patterns */
+    check_draw(SPICE_MSG_DISPLAY_DRAW_TEXT,
+               BASE "47000000 " AREA "02 4a000000 0100000002000000 02 60000000 0300000004000000 0800 0000"
+                    "0000 01 " SURFACE_5 CACHED_7);
 }
 
 int main(int argc, char **argv)
@@ -588,6 +662,8 @@ int main(int argc, char **argv)
     g_test_add_func("/draw-messages/blends", test_blends);
     g_test_add_func("/draw-messages/copy-bits", test_copy_bits);
     g_test_add_func("/draw-messages/composite", test_composite);
+    g_test_add_func("/draw-messages/strokes", test_strokes);
+    g_test_add_func("/draw-messages/texts", test_texts);
     g_test_add_func("/draw-messages/images", test_images);
     g_test_add_func("/draw-messages/palettes-last", test_palettes_last);
     g_test_add_func("/draw-messages/seen-on-links", test_seen_on_links);

@@ -373,6 +373,37 @@ static void test_duplicates(void)
     world_finish(world);
 }
 
+static DrawOp *xor_stroke(Point to, uint8_t line_flags)
+{
+    DrawOp *op = draw_op_new(QXL_DRAW_STROKE, 0, &A);
+    Path *path = path_new(1, 2);
+
+    path->points[1] = to;
+    path->segments[0] = (PathSegment){SPICE_PATH_BEGIN | SPICE_PATH_END, 2, path->points};
+    op->u.stroke.path = path;
+    op->u.stroke.style.flags = line_flags;
+    op->u.stroke.brush = (Brush){.type = SPICE_BRUSH_TYPE_SOLID, .color = 5};
+    op->u.stroke.fore_mode = SPICE_ROPD_OP_XOR;
+    op->effect = QXL_EFFECT_REVERT_ON_DUP;
+    return op;
+}
+
+/* Equal strokes undo each other too, but not any two. */
+static void test_duplicate_strokes(void)
+{
+    World *world = world_new();
+
+    world_add(world, xor_stroke((Point){160, 80}, 0));
+    g_assert_null(world_add(world, xor_stroke((Point){160, 80}, 0)));
+    g_assert_cmpuint(world->reverted, ==, 1);
+    world_add(world, xor_stroke((Point){160, 80}, 0));
+    g_assert_nonnull(world_add(world, xor_stroke((Point){160, 81}, 0)));
+    g_assert_nonnull(world_add(world, xor_stroke((Point){160, 82}, SPICE_LINE_FLAGS_STYLED)));
+    g_assert_nonnull(world_add(world, xor_stroke((Point){160, 82}, SPICE_LINE_FLAGS_STYLED)));
+    g_assert_cmpuint(world->reverted, ==, 1);
+    world_finish(world);
+}
+
 static void test_rendered_is_kept(void)
 {
     World *world = world_new();
@@ -679,6 +710,7 @@ int main(int argc, char **argv)
     g_test_add_func("/draw-tree/copy-releases-source", test_copy_releases_source);
     g_test_add_func("/draw-tree/scroll", test_scroll);
     g_test_add_func("/draw-tree/duplicates", test_duplicates);
+    g_test_add_func("/draw-tree/duplicate-strokes", test_duplicate_strokes);
     g_test_add_func("/draw-tree/rendered-is-kept", test_rendered_is_kept);
     g_test_add_func("/draw-tree/readers", test_readers);
     g_test_add_func("/draw-tree/nothing", test_nothing);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The LZ codec against recorded streams, against itself, and against damaged input. */
 #include "common/image/lz.h"
+#include "tests/unit/codec-images.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,117 +10,9 @@ static const char *const format_names[] = {
     NULL, "plt1le", "plt1be", "plt4le", "plt4be", "gray", "rgb16", "rgb24", "rgb32", "rgba", "rgba", "gray",
 };
 
-static unsigned type_bits(LzType type)
-{
-    static const uint8_t bits[] = {0, 1, 1, 4, 4, 8, 16, 24, 32, 32, 32, 8};
-
-    return bits[type];
-}
-
-static size_t image_bytes(LzType type, unsigned w, unsigned h)
-{
-    return ((size_t)w * type_bits(type) + 7) / 8 * h;
-}
-
-static uint8_t next(uint32_t *s)
-{
-    *s = (*s * 1103515245u + 12345u) & 0x7fffffff;
-    return (uint8_t)(*s >> 16);
-}
-
 static bool is(const char *a, const char *b)
 {
     return strcmp(a, b) == 0;
-}
-
-/* One pixel (b, g, r, a) of a picture. */
-static void make_pixel(const char *kind, unsigned x, unsigned y, unsigned w, uint32_t *s, uint8_t p[4])
-{
-    uint8_t n;
-
-    if (is(kind, "flat")) {
-        memcpy(p, (uint8_t[]){0x12, 0x34, 0x56, 0x78}, 4);
-    } else if (is(kind, "grad")) {
-        memcpy(p, (uint8_t[]){3 * x + y, x + 2 * y, x ^ y, x + y}, 4);
-    } else if (is(kind, "noise")) {
-        for (unsigned i = 0; i < 4; i++)
-            p[i] = next(s);
-    } else if (is(kind, "soft")) {
-        n = next(s);
-        memcpy(p, (uint8_t[]){x + (n & 3), y + (n >> 2 & 3), ((x + y) >> 1) + (n >> 4 & 3), 128 + (n >> 6)}, 4);
-    } else if (is(kind, "text")) {
-        if (((x / 3) * 7 + (y / 5) * 13 + (x / 11) * (y / 9)) % 5 == 0)
-            memcpy(p, (uint8_t[]){0x10, 0x20, 0x30, 0xff}, 4);
-        else
-            memcpy(p, (uint8_t[]){0xee, 0xee, 0xee, x < w / 2 ? 0xff : 0x80}, 4);
-    } else if (is(kind, "mix")) {
-        n = next(s);
-        if (x < w / 3)
-            memcpy(p, (y / 4) & 1 ? "\xee\xee\xee\xff" : "\x40\x30\x20\xff", 4);
-        else if (x < 2 * w / 3)
-            memcpy(p, (uint8_t[]){2 * x, 3 * y, x + y, 2 * y}, 4);
-        else
-            memcpy(p, (uint8_t[]){n, n, n, n & 0xf0}, 4);
-    } else {
-        g_assert_not_reached();
-    }
-}
-
-static void store_pixel(LzType type, uint8_t *row, unsigned x, const uint8_t p[4])
-{
-    unsigned v = (unsigned)(p[2] >> 3) << 10 | (unsigned)(p[1] >> 3) << 5 | p[0] >> 3;
-
-    switch (type_bits(type)) {
-    case 32:
-        memcpy(row + 4 * x, p, 4);
-        if (type == LZ_TYPE_RGB32)
-            row[4 * x + 3] = 0;
-        break;
-    case 24:
-        memcpy(row + 3 * x, p, 3);
-        break;
-    case 16:
-        row[2 * x] = (uint8_t)v;
-        row[2 * x + 1] = (uint8_t)(v >> 8);
-        break;
-    case 8:
-        row[x] = p[1];
-        break;
-    case 4:
-        row[x / 2] |= (uint8_t)((p[1] >> 4) << ((x & 1) == (type == LZ_TYPE_PLT4_BE) ? 0 : 4));
-        break;
-    default:
-        row[x / 8] |= (uint8_t)((p[1] >> 7) << (type == LZ_TYPE_PLT1_BE ? 7 - x % 8 : x % 8));
-    }
-}
-
-static uint8_t *make_image(LzType type, const char *kind, unsigned w, unsigned h, uint32_t seed)
-{
-    uint8_t *pixels = g_malloc0(image_bytes(type, w, h)), p[4];
-
-    for (unsigned y = 0; y < h; y++)
-        for (unsigned x = 0; x < w; x++) {
-            make_pixel(kind, x, y, w, &seed, p);
-            store_pixel(type, pixels + y * image_bytes(type, w, 1), x, p);
-        }
-    return pixels;
-}
-
-static void assert_sha256(const uint8_t *data, size_t size, const char *expected)
-{
-    g_autofree char *sum = g_compute_checksum_for_data(G_CHECKSUM_SHA256, data, size);
-
-    g_assert_cmpstr(sum, ==, expected);
-}
-
-static GBytes *from_hex(const char *hex)
-{
-    size_t n = strlen(hex) / 2;
-    uint8_t *data = g_malloc(n);
-
-    for (size_t i = 0; i < n; i++)
-        data[i] = (uint8_t)(g_ascii_xdigit_value(hex[2 * i]) << 4 | g_ascii_xdigit_value(hex[2 * i + 1]));
-    return g_bytes_new_take(data, n);
 }
 
 /* What must come out of the decoder for these pixels. */
@@ -138,7 +31,7 @@ static void check_decode(const uint8_t *stream, size_t size, LzType type, unsign
     g_autoptr(GError) error = NULL;
     LzInfo info;
     g_autoptr(GBytes) got = lz_decode(stream, size, &info, &error);
-    size_t n = image_bytes(type, w, h);
+    size_t n = codec_image_bytes(type, w, h);
     g_autofree uint8_t *expected = g_memdup2(pixels, n);
     g_autofree uint8_t *actual = NULL;
 
@@ -147,7 +40,7 @@ static void check_decode(const uint8_t *stream, size_t size, LzType type, unsign
     g_assert_cmpuint(info.type, ==, type);
     g_assert_cmpuint(info.width, ==, w);
     g_assert_cmpuint(info.height, ==, h);
-    g_assert_cmpuint(info.stride, ==, image_bytes(type, w, 1));
+    g_assert_cmpuint(info.stride, ==, codec_image_bytes(type, w, 1));
     g_assert_cmpint(info.top_down, ==, top_down);
     g_assert_cmpuint(g_bytes_get_size(got), ==, n);
     actual = g_memdup2(g_bytes_get_data(got, NULL), n);
@@ -183,12 +76,12 @@ static void check_encode_vector(char **f)
 {
     LzType type = atoi(f[1]);
     unsigned w = atoi(f[4]), h = atoi(f[5]), top_down = atoi(f[7]);
-    g_autofree uint8_t *pixels = make_image(type, f[3], w, h, atoi(f[6]));
+    g_autofree uint8_t *pixels = codec_image(type, f[3], w, h, atoi(f[6]));
     g_auto(WireWriter) out = {0};
     size_t size;
 
     g_assert_cmpstr(f[2], ==, format_names[type]);
-    assert_sha256(pixels, image_bytes(type, w, h), f[8]);
+    assert_sha256(pixels, codec_image_bytes(type, w, h), f[8]);
     size = lz_encode(type, w, h, top_down, pixels, &out, SIZE_MAX);
     g_assert_cmpuint(size, <=, strtoul(f[9], NULL, 10));
     if (!is(f[10], "-"))
@@ -201,10 +94,10 @@ static void check_tiny_vector(char **f)
     LzType type = atoi(f[1]);
     unsigned w = atoi(f[4]), h = atoi(f[5]);
     g_autoptr(GBytes) pixels = from_hex(f[6]), stream = from_hex(f[7]);
-    g_autofree uint8_t *made = make_image(type, f[3], w, h, 1);
+    g_autofree uint8_t *made = codec_image(type, f[3], w, h, 1);
     g_auto(WireWriter) out = {0};
 
-    g_assert_cmpmem(made, image_bytes(type, w, h), g_bytes_get_data(pixels, NULL), g_bytes_get_size(pixels));
+    g_assert_cmpmem(made, codec_image_bytes(type, w, h), g_bytes_get_data(pixels, NULL), g_bytes_get_size(pixels));
     lz_encode(type, w, h, true, made, &out, SIZE_MAX);
     g_assert_cmpmem(out.data, out.size, g_bytes_get_data(stream, NULL), g_bytes_get_size(stream));
     check_decode(out.data, out.size, type, w, h, true, made);
@@ -263,7 +156,7 @@ static void test_round_trips(void)
     for (LzType type = LZ_TYPE_PLT1_LE; type <= LZ_TYPE_A8; type++)
         for (unsigned k = 0; k < G_N_ELEMENTS(kinds); k++)
             for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++) {
-                g_autofree uint8_t *pixels = make_image(type, kinds[k], sizes[i][0], sizes[i][1], i + 1);
+                g_autofree uint8_t *pixels = codec_image(type, kinds[k], sizes[i][0], sizes[i][1], i + 1);
 
                 check_round_trip(type, sizes[i][0], sizes[i][1], i & 1, pixels);
             }
@@ -276,12 +169,12 @@ static void test_distances(void)
 
     for (LzType type = LZ_TYPE_PLT8; type <= LZ_TYPE_A8; type++)
         for (unsigned i = 0; i < G_N_ELEMENTS(distances); i++) {
-            size_t cell = type_bits(type) / 8, d = distances[i] * cell, n = d + 700 * cell;
+            size_t cell = codec_type_bits(type) / 8, d = distances[i] * cell, n = d + 700 * cell;
             g_autofree uint8_t *pixels = g_malloc(n);
             uint32_t seed = i + 1;
 
             for (size_t j = 0; j < n; j++)
-                pixels[j] = j < d || (type == LZ_TYPE_XXXA && j % 4 != 3) ? next(&seed) : pixels[j - d];
+                pixels[j] = j < d || (type == LZ_TYPE_XXXA && j % 4 != 3) ? codec_random(&seed) : pixels[j - d];
             check_round_trip(type, (uint32_t)(n / cell), 1, true, pixels);
         }
 }
@@ -294,11 +187,11 @@ static void test_unused_bits(void)
     uint32_t seed = 3;
 
     for (unsigned i = 3; i < sizeof(pixels); i += 4)
-        pixels[i] = next(&seed);
+        pixels[i] = codec_random(&seed);
     g_assert_cmpuint(lz_encode(LZ_TYPE_RGB32, 400, 1, true, pixels, &out, 60), >, 0);
     wire_writer_reset(&out);
     for (unsigned i = 0; i < sizeof(pixels); i++)
-        pixels[i] = i % 2 ? next(&seed) & 0x80 : 0;
+        pixels[i] = i % 2 ? codec_random(&seed) & 0x80 : 0;
     g_assert_cmpuint(lz_encode(LZ_TYPE_RGB16, 800, 1, true, pixels, &out, 60), >, 0);
     g_assert_cmpuint(lz_encode(LZ_TYPE_A8, 800, 1, true, pixels, &out, 60), ==, 0);
 }
@@ -438,7 +331,7 @@ static void decode_copy(const uint8_t *stream, size_t size)
 static void test_damaged_streams(void)
 {
     for (LzType type = LZ_TYPE_PLT1_LE; type <= LZ_TYPE_A8; type++) {
-        g_autofree uint8_t *pixels = make_image(type, "mix", 45, 21, 1);
+        g_autofree uint8_t *pixels = codec_image(type, "mix", 45, 21, 1);
         g_auto(WireWriter) out = {0};
         size_t size = lz_encode(type, 45, 21, true, pixels, &out, SIZE_MAX);
         uint32_t seed = type;
@@ -455,12 +348,12 @@ static void test_damaged_streams(void)
             out.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
         }
         for (unsigned round = 0; round < 2000; round++) {
-            size_t n = LZ_HEADER_SIZE + next(&seed);
+            size_t n = LZ_HEADER_SIZE + codec_random(&seed);
             g_autofree uint8_t *noise = g_malloc(n);
 
             memcpy(noise, out.data, LZ_HEADER_SIZE);
             for (size_t i = LZ_HEADER_SIZE; i < n; i++)
-                noise[i] = next(&seed);
+                noise[i] = codec_random(&seed);
             decode_copy(noise, n);
         }
     }
@@ -473,7 +366,7 @@ static void test_speed(void)
     static const char *const kinds[] = {"text", "mix", "soft", "flat"};
 
     for (unsigned k = 0; k < G_N_ELEMENTS(kinds); k++) {
-        g_autofree uint8_t *pixels = make_image(LZ_TYPE_RGB32, kinds[k], w, h, 1);
+        g_autofree uint8_t *pixels = codec_image(LZ_TYPE_RGB32, kinds[k], w, h, 1);
         g_auto(WireWriter) out = {0};
         const unsigned rounds = 5;
         int64_t start = g_get_monotonic_time(), middle, end;

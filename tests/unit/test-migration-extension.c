@@ -7,7 +7,7 @@
 
 #define ALL_SECTIONS                                                                                                   \
     (DISPLAY_SECTION_V1 | DISPLAY_SECTION_SERIALS | DISPLAY_SECTION_CACHE | DISPLAY_SECTION_SURFACES |                 \
-     DISPLAY_SECTION_PALETTES | DISPLAY_SECTION_PREFERENCES)
+     DISPLAY_SECTION_PALETTES | DISPLAY_SECTION_PREFERENCES | DISPLAY_SECTION_LEFTOVERS)
 
 /* The sample as bytes that a test breaks, and what a destination makes of them. */
 typedef struct Trial {
@@ -277,6 +277,9 @@ static void test_section_refused(void)
         {"too many rectangles", "SURF", SECTION_HEADER_SIZE + 11, 3, true, "are there"},
         {"palette 0", "PALS", SECTION_HEADER_SIZE + 6, 0, true, "key 0"},
         {"palettes", "PALS", SECTION_HEADER_SIZE, 3, true, "outside"},
+        {"leftovers on an unknown surface", "LEFT", SECTION_HEADER_SIZE + 1, 4, true, "does not have"},
+        {"leftovers of no kind", "LEFT", SECTION_HEADER_SIZE + 2, 0, true, "what"},
+        {"leftovers of unknown kind", "LEFT", SECTION_HEADER_SIZE + 2, 4, true, "what"},
         {"compression preferred", "PREF", SECTION_HEADER_SIZE, 77, true, "compression"},
         {"codec", "PREF", SECTION_HEADER_SIZE + 2, 77, true, "codec"},
         {"codec twice", "PREF", SECTION_HEADER_SIZE + 2, 1, true, "twice"},
@@ -417,7 +420,7 @@ static void test_header(void)
     t.data->data[t.start + 16] = 65;
     trial_end(&t, "sections", DISPLAY_SECTION_V1, "HEAD", "65 sections");
     trial_begin(&t);
-    t.data->data[t.start + 16] = 6;
+    t.data->data[t.start + 16] = 7;
     trial_end(&t, "one section more", ALL_SECTIONS, "HEAD", "ends");
     trial_begin(&t);
     t.data->data[t.start + 16] = 1;

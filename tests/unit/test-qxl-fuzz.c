@@ -1,6 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/unit/qxl-guest.h"
 
+static void check_path(const Path *path)
+{
+    int64_t sum = 0;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < path->n_segments; i++)
+        for (uint32_t k = 0; k < path->segments[i].n_points; k++, n++)
+            sum += path->segments[i].points[k].x;
+    g_assert_cmpuint(n, ==, path->n_points);
+    for (uint32_t k = 0; k < n; k++)
+        sum -= path->points[k].x;
+    g_assert_cmpint(sum, ==, 0);
+}
+
+static void check_string(const GlyphString *string)
+{
+    unsigned bits = glyph_string_bits(string->flags);
+
+    g_assert_cmpuint(bits, >, 0);
+    g_assert_cmpuint(string->n_glyphs, >, 0);
+    for (unsigned i = 0; i < string->n_glyphs; i++) {
+        const Glyph *glyph = &string->glyphs[i];
+        size_t size = glyph_row_bytes(bits, glyph->width) * glyph->height;
+
+        g_assert_true(glyph->data >= string->data && glyph->data + size <= string->data + string->size);
+    }
+}
+
 /* Everything that the parser promises about what it let through. */
 static void check_op(const DrawOp *op)
 {
@@ -8,6 +36,10 @@ static void check_op(const DrawOp *op)
     unsigned n = draw_op_images(op, images);
 
     g_assert_false(rect_is_empty(&op->box));
+    if (op->type == QXL_DRAW_STROKE)
+        check_path(op->u.stroke.path);
+    if (op->type == QXL_DRAW_TEXT)
+        check_string(op->u.text.string);
     for (unsigned i = 0; i < n; i++) {
         const Bitmap *bitmap = &images[i]->bitmap;
         const uint8_t *data;
@@ -33,9 +65,19 @@ static void build_drawables(Guest *guest, uint64_t *addresses, unsigned *n)
     uint64_t mask = put_bitmap(guest, SPICE_BITMAP_FMT_1BIT_BE, 9, 3, 4, 5, 0);
     QXLRect rects[2] = {{0, 0, 9, 8}, {1, 2, 5, 6}};
     uint32_t count = 2;
-    uint64_t clip = put(guest, &count, 4);
+    uint64_t clip = put(guest, &count, 4), dashes, path, string;
+    uint32_t points[] = {3, 2, 16, 32, 48, 64, 1, 1, 5, 6};
+    struct {
+        QXLRasterGlyph glyph;
+        uint8_t rows[4];
+    } glyph = {{.width = 9, .height = 2}, {1, 2, 3, 4}};
 
     put_chunk(guest, rects, 32, 0);
+    dashes = put(guest, points, 8);
+    path = put(guest, &count, 4);
+    put_chunk(guest, points, sizeof(points), 0);
+    string = put(guest, &(uint32_t[]){24, 1 | SPICE_STRING_FLAGS_RASTER_A1 << 16}, 8);
+    put_chunk(guest, &glyph, sizeof(glyph), 0);
     *n = 0;
     for (unsigned type = 0; type <= QXL_DRAW_COMPOSITE; type++) {
         QXLDrawable d = drawable((uint8_t)type);
@@ -57,6 +99,17 @@ static void build_drawables(Guest *guest, uint64_t *addresses, unsigned *n)
         case QXL_DRAW_ROP3:
             d.u.rop3 = (QXLRop3){
                 .src_bitmap = image, .src_area = SRC_AREA, .rop3 = 0x1e, .brush = {.type = 2, .u.pattern.pat = image}};
+            break;
+        case QXL_DRAW_STROKE:
+            d.u.stroke = (QXLStroke){.path = path,
+                                     .attr = {.flags = 8, .style_nseg = 2, .style = dashes},
+                                     .brush = {.type = 2, .u.pattern.pat = image}};
+            break;
+        case QXL_DRAW_TEXT:
+            d.u.text = (QXLText){.str = string,
+                                 .back_area = SRC_AREA,
+                                 .fore_brush = {.type = 2, .u.pattern.pat = image},
+                                 .fore_mode = SPICE_ROPD_OP_PUT};
             break;
         case QXL_DRAW_TRANSPARENT:
             d.u.transparent = (QXLTransparent){.src_bitmap = image, .src_area = SRC_AREA};

@@ -9,6 +9,8 @@
  * Commands on stdin, a line each; answers and events on stdout, a JSON object a line:
  *
  *     shot FILE [ID]      PNG of the primary of display channel ID (default 0)
+ *     raw FILE [ID]       its pixels as they are
+ *     pixel [ID]          its format, and the value of the first pixel
  *     sum [ID]            width, height and SHA-256 of its pixels (R, G, B bytes, top-down)
  *     state               connected channels, migration state
  *     key CODE            press and release a PC/AT scan code
@@ -253,6 +255,24 @@ static gboolean run_stream_command(Client *c, char **w, guint n)
     return TRUE;
 }
 
+static void answer_raw(Client *c, const char *path, int id)
+{
+    g_autoptr(GError) error = NULL;
+    gboolean ok = picture_write_raw(&c->pictures[id & 255], path, &error);
+
+    say("answer", "raw", "ok", 'b', ok, "error", 's', ok ? NULL : error->message, NULL);
+}
+
+static void answer_pixel(Client *c, int id)
+{
+    const Picture *p = &c->pictures[id & 255];
+    guint32 value = 0;
+
+    if (p->pixels)
+        memcpy(&value, p->pixels, sizeof value);
+    say("answer", "pixel", "ok", 'b', TRUE, "format", 'i', p->pixels ? p->format : -1, "value", 'u', value, NULL);
+}
+
 static void run_command(Client *c, char *line)
 {
     g_auto(GStrv) w = g_strsplit_set(g_strstrip(line), " \t", -1);
@@ -262,6 +282,10 @@ static void run_command(Client *c, char *line)
         return;
     if (!strcmp(w[0], "shot") && n >= 2) {
         answer_shot(c, w[1], n > 2 ? atoi(w[2]) : 0);
+    } else if (!strcmp(w[0], "raw") && n >= 2) {
+        answer_raw(c, w[1], n > 2 ? atoi(w[2]) : 0);
+    } else if (!strcmp(w[0], "pixel")) {
+        answer_pixel(c, n > 1 ? atoi(w[1]) : 0);
     } else if (!strcmp(w[0], "sum")) {
         answer_sum(c, n > 1 ? atoi(w[1]) : 0);
     } else if (!strcmp(w[0], "state")) {

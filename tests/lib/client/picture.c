@@ -49,6 +49,24 @@ guint8 *picture_rgb(const Picture *p, gsize *size)
     return rgb;
 }
 
+gboolean picture_write_raw(const Picture *p, const char *path, GError **error)
+{
+    int bits = p->format == SPICE_SURFACE_FMT_1_A                                               ? 1
+               : p->format == SPICE_SURFACE_FMT_8_A                                             ? 8
+               : p->format == SPICE_SURFACE_FMT_16_555 || p->format == SPICE_SURFACE_FMT_16_565 ? 16
+                                                                                                : 32;
+    size_t row = ((size_t)p->width * (size_t)bits + 7) / 8;
+    g_autoptr(GByteArray) all = g_byte_array_new();
+
+    if (!p->pixels) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "no primary surface");
+        return FALSE;
+    }
+    for (int y = 0; y < p->height; y++)
+        g_byte_array_append(all, p->pixels + (gssize)y * p->stride, (guint)row);
+    return g_file_set_contents(path, (const char *)all->data, (gssize)all->len, error);
+}
+
 char *picture_sum(const Picture *p)
 {
     gsize size = 0;

@@ -19,3 +19,5 @@ char *picture_sum(const Picture *p);
 
 /* Writes a 24 bit RGB PNG. */
 gboolean picture_write_png(const Picture *p, const char *path, GError **error);
+/* The pixels as they are: rows from the top, packed. */
+gboolean picture_write_raw(const Picture *p, const char *path, GError **error);

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "common/image/glz-window.h"
+
+#include <string.h>
+
+#define FIRST_CAPACITY 64u
+
+GlzDictionary *glz_dictionary_new(uint8_t id, uint32_t size, uint64_t next_id)
+{
+    GlzDictionary *d;
+
+    g_return_val_if_fail(size > 0 && size <= GLZ_MAX_WINDOW, NULL);
+    d = g_new0(GlzDictionary, 1);
+    g_atomic_ref_count_init(&d->refs);
+    pthread_mutex_init(&d->lock, NULL);
+    d->id = id;
+    d->size = size;
+    d->next_id = d->head = next_id;
+    d->capacity = FIRST_CAPACITY;
+    d->images = g_new0(GlzImage, d->capacity);
+    d->base = 1;
+    return d;
+}
+
+GlzDictionary *glz_dictionary_ref(GlzDictionary *d)
+{
+    g_atomic_ref_count_inc(&d->refs);
+    return d;
+}
+
+static void forget_image(GlzDictionary *d, GlzImage *image)
+{
+    if (!image->bytes)
+        return;
+    d->bytes -= g_bytes_get_size(image->bytes);
+    g_clear_pointer(&image->bytes, g_bytes_unref);
+    image->pixels = NULL;
+}
+
+void glz_dictionary_unref(GlzDictionary *d)
+{
+    if (!d || !g_atomic_ref_count_dec(&d->refs))
+        return;
+    for (uint64_t id = d->head; id != d->next_id; id++)
+        forget_image(d, glz_dictionary_image(d, id));
+    pthread_mutex_destroy(&d->lock);
+    g_free(d->images);
+    g_free(d->recent);
+    g_free(d->distant);
+    g_free(d);
+}
+
+void glz_dictionary_freeze(GlzDictionary *d)
+{
+    pthread_mutex_lock(&d->lock);
+    d->frozen = true;
+    pthread_mutex_unlock(&d->lock);
+}
+
+void glz_dictionary_thaw(GlzDictionary *d)
+{
+    pthread_mutex_lock(&d->lock);
+    d->frozen = false;
+    pthread_mutex_unlock(&d->lock);
+}
+
+void glz_dictionary_forget(GlzDictionary *d)
+{
+    pthread_mutex_lock(&d->lock);
+    for (uint64_t id = d->head; id != d->next_id; id++)
+        forget_image(d, glz_dictionary_image(d, id));
+    g_clear_pointer(&d->recent, g_free);
+    g_clear_pointer(&d->distant, g_free);
+    pthread_mutex_unlock(&d->lock);
+}
+
+void glz_dictionary_get_figures(GlzDictionary *d, GlzFigures *figures)
+{
+    pthread_mutex_lock(&d->lock);
+    *figures = (GlzFigures){
+        .id = d->id,
+        .size = d->size,
+        .next_id = d->next_id,
+        .images = (uint32_t)(d->next_id - d->head),
+        .pixels = d->used,
+        .bytes = d->bytes,
+        .frozen = d->frozen,
+    };
+    pthread_mutex_unlock(&d->lock);
+}
+
+static void grow(GlzDictionary *d)
+{
+    uint32_t capacity = d->capacity * 2;
+    GlzImage *images = g_new0(GlzImage, capacity);
+
+    for (uint64_t id = d->head; id != d->next_id; id++)
+        images[id & (capacity - 1)] = *glz_dictionary_image(d, id);
+    g_free(d->images);
+    d->images = images;
+    d->capacity = capacity;
+}
+
+static void drop_oldest(GlzDictionary *d)
+{
+    GlzImage *image = glz_dictionary_image(d, d->head);
+
+    forget_image(d, image);
+    d->used -= image->cells;
+    d->head++;
+}
+
+GlzImage *glz_dictionary_add(GlzDictionary *d, LzType type, uint32_t cells, GBytes *pixels)
+{
+    GlzImage *image;
+
+    while (d->head != d->next_id && (d->used + cells > d->size || d->next_id - d->head >= GLZ_MAX_IMAGES - 1))
+        drop_oldest(d);
+    if (d->next_id - d->head == d->capacity)
+        grow(d);
+    image = glz_dictionary_image(d, d->next_id++);
+    *image = (GlzImage){
+        .bytes = g_bytes_ref(pixels), .pixels = g_bytes_get_data(pixels, NULL), .cells = cells, .type = type};
+    d->used += cells;
+    d->bytes += g_bytes_get_size(pixels);
+    /* What was never used costs nothing, not even for a client that turns to another codec. */
+    if (!d->recent)
+        d->recent = g_new0(uint32_t, 1u << GLZ_RECENT_BITS);
+    if (!d->distant)
+        d->distant = g_new0(uint64_t, 1u << GLZ_DISTANT_BITS);
+    return image;
+}
+
+uint32_t glz_dictionary_begin_pass(GlzDictionary *d, uint32_t cells)
+{
+    uint32_t base = d->base;
+
+    if (cells > G_MAXUINT32 - base) {
+        memset(d->recent, 0, sizeof(*d->recent) << GLZ_RECENT_BITS);
+        base = 1;
+    }
+    d->base = base + cells;
+    return base;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Decoders of image codecs. The first byte chooses one. GLZ: the rest is cut into streams (two bytes of length each)
+ * for one window, in which a few pictures already are. Encoder: the rest are pixels, which must come back.
+ */
+#include "common/image/glz-deflate.h"
+#include "common/image/glz.h"
+#include "common/image/jpeg.h"
+#include "common/image/lz4.h"
+
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MAX_STREAMS 20
+
+static void add_picture(GlzDictionary *dictionary, GlzDecoder *decoder, LzType type, GBytes *pixels)
+{
+    g_auto(WireWriter) out = {0};
+    g_autoptr(GBytes) got = NULL;
+    GlzInfo info;
+    uint32_t step = type == LZ_TYPE_RGB16 ? 2 : type == LZ_TYPE_RGB24 ? 3 : 4;
+
+    if (!glz_encode(dictionary, type, (uint32_t)(g_bytes_get_size(pixels) / step), 1, true, pixels, &out))
+        return;
+    got = glz_decoder_decode(decoder, out.data, out.size, &info, NULL);
+    g_assert(got);
+    if (type == LZ_TYPE_RGB24 || type == LZ_TYPE_RGBA)
+        g_assert(memcmp(g_bytes_get_data(got, NULL), g_bytes_get_data(pixels, NULL), g_bytes_get_size(got)) == 0);
+}
+
+/* Streams of two pictures, made once. */
+static const WireWriter *first_streams(void)
+{
+    static WireWriter streams[2];
+    g_autoptr(GlzDictionary) dictionary = NULL;
+    g_autoptr(GBytes) bytes = NULL;
+    uint8_t pixels[240];
+
+    if (streams[0].size)
+        return streams;
+    for (unsigned i = 0; i < sizeof(pixels); i++)
+        pixels[i] = (uint8_t)(i * i >> 3);
+    bytes = g_bytes_new(pixels, sizeof(pixels));
+    dictionary = glz_dictionary_new(1, 10000, 0);
+    glz_encode(dictionary, LZ_TYPE_RGB32, 60, 1, true, bytes, &streams[0]);
+    glz_encode(dictionary, LZ_TYPE_RGBA, 60, 1, true, bytes, &streams[1]);
+    return streams;
+}
+
+static void fuzz_glz(const uint8_t *data, size_t size)
+{
+    g_autoptr(GlzDecoder) decoder = glz_decoder_new();
+    const WireWriter *first = first_streams();
+    GlzInfo info;
+
+    for (unsigned i = 0; i < 2; i++)
+        g_bytes_unref(glz_decoder_decode(decoder, first[i].data, first[i].size, &info, NULL));
+    for (unsigned i = 0; i < MAX_STREAMS && size >= 2; i++) {
+        size_t n = MIN((size_t)(data[0] | data[1] << 8), size - 2);
+        g_autoptr(GBytes) got = glz_decoder_decode(decoder, data + 2, n, &info, NULL);
+
+        data += 2 + n;
+        size -= 2 + n;
+    }
+}
+
+static void fuzz_encoder(const uint8_t *data, size_t size)
+{
+    g_autoptr(GlzDecoder) decoder = glz_decoder_new();
+    g_autoptr(GlzDictionary) dictionary = glz_dictionary_new(1, 1000, 0);
+
+    for (unsigned i = 0; i < MAX_STREAMS && size >= 2; i++) {
+        size_t n = MIN((size_t)(data[0] % 64) * 12, size - 2);
+        g_autoptr(GBytes) pixels = g_bytes_new(data + 2, n);
+
+        if (n)
+            add_picture(dictionary, decoder, LZ_TYPE_RGB16 + data[1] % 4, pixels);
+        data += 2 + n;
+        size -= 2 + n;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    g_autoptr(GBytes) got = NULL;
+    uint32_t width, height;
+    uint8_t format;
+    bool top_down;
+
+    if (size < 5)
+        return 0;
+    switch (data[0] % 5) {
+    case 0:
+        fuzz_glz(data + 1, size - 1);
+        break;
+    case 1:
+        fuzz_encoder(data + 1, size - 1);
+        break;
+    case 2:
+        got = lz4_decode(data + 3, size - 3, data[1], data[2], &format, &top_down, NULL);
+        break;
+    case 3:
+        got = glz_inflate(data + 3, size - 3, data[1] | (size_t)data[2] << 8, NULL);
+        break;
+    default:
+        got = jpeg_decode(data + 1, size - 1, &width, &height, NULL);
+    }
+    return 0;
+}
