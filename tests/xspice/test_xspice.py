@@ -216,7 +216,7 @@ VARIANTS = [
     {"SpiceImageCompression": "off"},
     {"SpiceImageCompression": "auto_lz", "SpiceStreamingVideo": "off", "EnableSurfaces": "False"},
     {"SpiceImageCompression": "quic", "EnableImageCache": "False", "EnableFallbackCache": "False"},
-    {"SpiceImageCompression": "glz", "SpiceZlibGlzWanCompression": "never"},
+    {"SpiceImageCompression": "glz", "SpiceZlibGlzWanCompression": "always"},
     {"SpiceStreamingVideo": "all", "SpiceJpegWanCompression": "never"},
     {"SpiceDeferredFPS": "20"},
 ]
