@@ -294,7 +294,7 @@ def from_stock_agent():
 
 
 def from_stock_ports():
-    """The guest talks at full load; what the client has written waits, in as many messages as the stock library reads."""
+    """The guest talks at full load; what the client has written waits: as many messages as the stock library reads."""
     with BytesJourney(STOCK, talks=False) as journey:
         journey.guest.draw("DT")
         journey.client.write(STOCK_QUEUE, 8192)
