@@ -28,8 +28,12 @@ class NumberedStream:
         self.written = self.read = self.turn = 0
         self.wrong = None  # (position, bytes)
 
-    def next(self):
-        size = 1 + self.turn * 7919 % (PIECE_MAX if self.turn % 32 == 0 else 6000)
+    def begin(self, written, read):
+        """Where another client has left off."""
+        self.written, self.read = written, read
+
+    def next(self, size=None):
+        size = size or 1 + self.turn * 7919 % (PIECE_MAX if self.turn % 32 == 0 else 6000)
         self.turn += 1
         self.written += size
         return numbered(self.written - size, size)
@@ -70,6 +74,8 @@ class BytesClient:
     def __init__(self, port, channels):
         self.streams = {name: NumberedStream() for name in channels}
         self.talks = self.deaf = False
+        self.left = {name: 0 for name in channels}  # messages that it writes though it does not talk
+        self.piece = None  # their size, None = all sizes
         self.error = None
         self.connected_to_target = False  # while it migrates, when the source was told that it is
         self.migrations = 0  # that are over
@@ -99,8 +105,9 @@ class BytesClient:
         channels = [c for name, c in self._bytes.items() if not self.deaf or name in self._moving]
         writers = []
         for name, channel in self._bytes.items():
-            if self.talks and not channel.out and name not in self._moving:
-                channel.send(DATA, self.streams[name].next())
+            if (self.talks or self.left[name]) and not channel.out and name not in self._moving:
+                channel.send(DATA, self.streams[name].next(self.piece))
+                self.left[name] -= not self.talks
             if channel.out:
                 writers.append(channel.socket)
         readable, writable, _ = select.select([c.socket for c in channels] + [self._main.socket], writers, [], 0.05)
@@ -169,6 +176,13 @@ class BytesClient:
             if time.monotonic() > deadline:
                 raise RawError("not in time: " + what)
             time.sleep(0.02)
+
+    def write(self, messages, piece=None):
+        """So many messages on each channel, of that size, with an end; the sockets took them when this returns."""
+        self.piece = piece
+        self.left = {name: messages for name in self.left}
+        self.wait(lambda: not any(self.left.values()) and not any(c.out for c in self._bytes.values()), "written")
+        self.piece = None
 
     def counts(self, name):
         """{"written": bytes, "read": bytes}, and if it was not right "wrong": position, "bytes": hex"""

@@ -16,8 +16,9 @@ import qemu  # noqa: E402
 from bare_guest import AGENT, BareGuest  # noqa: E402
 from bytes_client import BytesClient  # noqa: E402
 from client import Client  # noqa: E402
+from rawclient import RawError  # noqa: E402
 
-OURS = os.path.join(qemu.TOP, "build", "lib")
+OURS, STOCK = os.path.join(qemu.TOP, "build", "lib"), "stock"
 HOPS = int(os.environ.get("CARAVAN_STREAM_HOPS", "20"))
 FEW_HOPS = 4
 FIRST, SECOND, DAV = "org.caravan.first", "org.caravan.second", "org.spice-space.webdav.0"
@@ -28,15 +29,14 @@ class Journey:
 
     ports = (AGENT, FIRST, SECOND)
 
-    def __init__(self, lib=OURS):
+    def __init__(self, lib=OURS, talks=True):
         self.machines = []
         self.guest = self.start(lib)
         self.client = None
         try:
             self.connect()
-            self.talk()
-            self.guest.draw("T")
-            self.check_progress()
+            if talks:
+                self.begin()
         except BaseException:
             self.close()
             raise
@@ -81,6 +81,12 @@ class Journey:
             time.sleep(0.1)
 
     # both
+
+    def begin(self):
+        """Both talk, as fast as they can."""
+        self.talk()
+        self.guest.draw("T")
+        self.check_progress()
 
     def hop(self, lib=OURS, scenes="pfbn"):
         """One migration to a new machine; before and after it the guest draws."""
@@ -262,12 +268,76 @@ def stopped_guest():
         journey.finish()
 
 
+STOCK_QUEUE = 128  # messages on their way to a port's device at which the stock library reads no more of its client
+
+
+def from_stock_at_rest():
+    with Journey(STOCK, talks=False) as journey:
+        journey.hop()
+        journey.begin()
+        journey.finish()
+
+
+class AgentJourney(Journey):
+    ports = (AGENT,)
+
+
+def from_stock_agent():
+    """At full load, and while the guest does not read: the client's messages then wait in the migration data."""
+    with AgentJourney(STOCK) as journey:
+        journey.guest.draw("D")
+        at_rest(lambda: journey.guest.counts()[AGENT].read, quiet=0.5)
+        journey.move()
+        journey.guest.draw("L")
+        journey.check_progress()
+        journey.finish()
+
+
+def from_stock_ports():
+    """The guest talks at full load; what the client has written waits: as many messages as the stock library reads."""
+    with BytesJourney(STOCK, talks=False) as journey:
+        journey.guest.draw("DT")
+        journey.client.write(STOCK_QUEUE, 8192)
+        journey.move()
+        journey.guest.draw("L")
+        journey.client.wait(lambda: all(c.read == STOCK_QUEUE * 8192 for c in journey.guest.counts().values()),
+                            "the guest has read what was under way")
+        journey.begin()
+        journey.finish()
+
+
+def from_stock_blocked():
+    """With more messages than that the stock library does not read the client's flush mark either, and after 10 seconds
+    it drops the client, whoever the destination is. That one serves whoever comes then."""
+    with BytesJourney(STOCK, talks=False) as journey:
+        journey.guest.draw("D")
+        journey.client.write(2 * STOCK_QUEUE, 1024)
+        source, journey.guest = journey.guest, journey.start(OURS, incoming=True)
+        source.migrate_to(journey.guest, linked=journey.wait_connected)
+        source.wait_migrated()
+        try:
+            journey.client.wait(lambda: False, "dropped")
+        except RawError as error:
+            assert "closed" in str(error), error
+        journey.client.close()
+        journey.guest.draw("L")
+        journey.connect()
+        for port, counts in at_rest(journey.guest.counts, quiet=0.3).items():
+            journey.client.streams[port].begin(written=counts.read, read=counts.written)
+        journey.begin()
+        journey.finish()
+
+
 CASES = [
     ("agent and ports, %d migrations in a row" % HOPS, ping_pong),
     ("webdav and a port as bytes, %d migrations in a row" % FEW_HOPS, channels_of_bytes),
     ("a guest that does not read", deaf_guest),
     ("a client that does not read", deaf_client),
     ("a guest that is stopped, and continues; and migrates while it is", stopped_guest),
+    ("from the stock library, agent and ports at rest", from_stock_at_rest),
+    ("from the stock library, agent at full load", from_stock_agent),
+    ("from the stock library, ports with full queues", from_stock_ports),
+    ("from the stock library, which reads no more", from_stock_blocked),
 ]
 
 
