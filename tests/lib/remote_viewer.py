@@ -152,9 +152,9 @@ class RemoteViewer:
         with open(self.log, errors="replace") as stream:
             return stream.read()
 
-    def channels(self):
-        """How many channels it has made so far."""
-        return self.log_text().count("New spice channel")
+    def turns(self):
+        """How often, so far, it has made a channel or turned to its picture or to the page with its state."""
+        return len(re.findall("New spice channel|notebook show", self.log_text()))
 
     def close(self):
         for process in reversed(self.processes):  # the X server is the first

@@ -111,7 +111,7 @@ def test_seamless():
         v.draw(a, "pscd")
         v.look(a, "at the beginning")
         v.type(a)
-        channels = v.client.channels()
+        turns = v.client.turns()
         b = v.host(incoming=True)
         v.hop(a, b, after="pdnpd")
         v.nothing_twice()
@@ -120,7 +120,7 @@ def test_seamless():
         v.hop(b, c, after="pdbnpdf")
         v.nothing_twice()
         v.type(c)
-        assert v.client.channels() == channels, v.client.log_text()
+        assert v.client.turns() == turns, v.client.log_text()
         v.quiet()
 
 
