@@ -14,10 +14,10 @@
 #define MAX_CACHE_PIXELS (G_GINT64_CONSTANT(1) << 31)
 #define MAX_STREAMS 50
 
-static G_DEFINE_QUARK(spice - image - cache, image_cache_kind) static G_DEFINE_QUARK(spice - glz - dictionary,
-                                                                                     glz_dictionary_kind)
+static G_DEFINE_QUARK(spice_image_cache, image_cache_kind)
+static G_DEFINE_QUARK(spice_glz_dictionary, glz_dictionary_kind)
 
-    DisplayChannel *display_client_channel(DisplayClient *dc)
+DisplayChannel *display_client_channel(DisplayClient *dc)
 {
     return (DisplayChannel *)dc->cc.channel;
 }
