@@ -121,6 +121,15 @@ class Qemu:
         with open(path, "rb") as f:
             return hashlib.sha256(f.read().split(b"\n", 3)[3]).hexdigest()
 
+    def shown_by(self, client, timeout=15):
+        """Whether the client comes to show what the screen shows (a firmware's text cursor blinks)."""
+        deadline = time.monotonic() + timeout
+        while self.screen_sum() != client.sum():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        return True
+
     def migrate_to(self, other, client_port=None, timeout=30, linked=None):
         """A live migration in the order of a management layer; returns when it is complete.
 
