@@ -94,7 +94,7 @@ class BareGuest(Qemu):
         found = {}
         for line in self._ask("r"):
             if " broken" in line:
-                raise QemuError("the guest's agent got what is no message: " + line)
+                raise QemuError("the guest's agent got what is no message, or an answer too many: " + line)
             name, written, read, wrong, *rest = line.split(" ")
             found[name] = Counts(int(written, 16), int(read, 16), None if wrong == "-" else int(wrong, 16),
                                  bytes.fromhex("".join(rest)))

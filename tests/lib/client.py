@@ -99,9 +99,12 @@ class Client(Peer):
     def motion(self, dx, dy):
         return self.command("motion", dx, dy)
 
-    def port_stream(self, name, on=True):
-        """Writes a numbered stream to the port and checks what comes as one; or stops to write."""
-        return self.command("port-stream", name, "on" if on else "off")
+    def port_stream(self, name, on=True, paced=False):
+        """Writes a numbered stream to the port and checks what comes as one; or stops to write.
+
+        paced: with rests; without them all buffers on the way fill up.
+        """
+        return self.command("port-stream", name, ("paced" if paced else "on") if on else "off")
 
     def port_counts(self, name):
         """{"written": bytes, "read": bytes}, and if it was not right "wrong": position, "bytes": hex"""

@@ -41,10 +41,13 @@ static void message_ends(Clipboard *c, ClipboardReader *r)
 {
     uint32_t type = get32(r->header + 4);
 
-    if (type == VD_AGENT_CLIPBOARD)
+    if (type == VD_AGENT_CLIPBOARD) {
+        c->broken |= !c->asked;
+        c->asked--;
         c->asks++;
-    else if (type == VD_AGENT_ANNOUNCE_CAPABILITIES && r->done >= 4 && get32(r->head))
+    } else if (type == VD_AGENT_ANNOUNCE_CAPABILITIES && r->done >= 4 && get32(r->head)) {
         c->announce = 1;
+    }
     r->have = 0;
 }
 
@@ -165,7 +168,7 @@ static void compose(Clipboard *c, uint64_t *written, int talk)
         say(c, VD_AGENT_CLIPBOARD_GRAB, 0, VD_AGENT_CLIPBOARD_UTF8_TEXT);
         c->announce = 0;
     }
-    for (unsigned i = 0; c->asks && i < AHEAD; i++, c->asks--)
+    for (unsigned i = 0; c->asks && i < AHEAD; i++, c->asks--, c->asked++)
         say(c, VD_AGENT_CLIPBOARD_REQUEST, 0, VD_AGENT_CLIPBOARD_UTF8_TEXT);
     if (c->wanted && talk) {
         say_data(c, written);

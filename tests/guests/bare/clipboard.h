@@ -26,10 +26,11 @@ typedef struct Clipboard {
     uint8_t chunk[8];
     uint32_t chunk_have, chunk_left;
     ClipboardReader readers[2];
-    uint32_t broken;   /* what came is no stream of messages */
+    uint32_t broken;   /* what came is no stream of messages, or an answer too many */
     uint32_t wanted;   /* pieces that the client has asked for */
     uint32_t announce; /* it wants to know the capabilities */
     uint32_t asks;     /* requests that have to be sent */
+    uint32_t asked;    /* requests that have been sent, and not been answered */
     uint8_t out[CLIPBOARD_OUT_SIZE];
     uint32_t out_size, out_done;
     uint32_t turn;

@@ -71,6 +71,11 @@ void clipboard_stream(gboolean on)
     go_on();
 }
 
+gboolean clipboard_is_streamed(void)
+{
+    return grabbed;
+}
+
 void clipboard_answer_counts(void)
 {
     numbers_say("clipboard-counts", written, &check);

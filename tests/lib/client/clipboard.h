@@ -11,5 +11,8 @@
 void clipboard_watch(SpiceMainChannel *main);
 /* Says that there is something on the clipboard, and answers requests and asks from now on; or pauses with both. */
 void clipboard_stream(gboolean on);
+/* The clipboard is the stream's from the first clipboard_stream(TRUE) on that an agent knew of, pauses included: nobody
+ * else answers requests. */
+gboolean clipboard_is_streamed(void);
 /* Answers clipboard-counts: written, read, and if a wrong byte came, wrong (its position) and bytes (hex). */
 void clipboard_answer_counts(void);

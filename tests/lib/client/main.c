@@ -15,7 +15,8 @@
  *     state               connected channels, migration state
  *     key CODE            press and release a PC/AT scan code
  *     port-write NAME HEX  bytes for a port, as soon as it is open; what comes from there are events
- *     port-stream NAME on|off  writes a numbered stream to it, checks what comes as one; or stops to write
+ *     port-stream NAME on|paced|off  writes a numbered stream to it (paced: with rests), checks what comes as one; or
+ *                         stops to write
  *     port-counts NAME    how much of these was written and read, and whether it was right
  *     clipboard-stream on|off  the same through the clipboard, with an agent that asks and answers; off: pauses
  *     clipboard-counts
@@ -240,7 +241,9 @@ static void answer_shot(Client *c, const char *path, int id)
 static gboolean run_stream_command(Client *c, char **w, guint n)
 {
     if (!strcmp(w[0], "port-stream") && n == 3) {
-        say("answer", w[0], "ok", 'b', port_stream(c->session, w[1], !strcmp(w[2], "on")), NULL);
+        PortSpeed speed = !strcmp(w[2], "on") ? PORT_FULL : !strcmp(w[2], "paced") ? PORT_PACED : PORT_SILENT;
+
+        say("answer", w[0], "ok", 'b', port_stream(c->session, w[1], speed), NULL);
     } else if (!strcmp(w[0], "port-counts") && n == 2) {
         if (!port_answer_counts(c->session, w[1]))
             say("answer", w[0], "ok", 'b', FALSE, "error", 's', "no such stream", NULL);

@@ -6,13 +6,14 @@
 
 #include <string.h>
 
-#define QUEUE "port-queue" /* of GBytes that wait; the first one is being written if the port is busy */
-#define BUSY "port-busy"
+#define QUEUE "port-queue"   /* of GBytes that wait; the first one is being written if the port is busy */
+#define BUSY "port-busy"     /* something is being written, or the stream rests after a piece */
 #define STREAM "port-stream" /* the port's PortStream, if it has one */
 #define PIECE_MAX 70000
+#define REST 1 /* ms, after each piece of a paced stream */
 
 typedef struct PortStream {
-    gboolean on;
+    PortSpeed speed;
     guint turn;
     uint64_t written;
     NumberedCheck check;
@@ -35,7 +36,7 @@ static void refill(SpicePortChannel *port, GQueue *queue)
     guint32 size;
     guint8 *bytes;
 
-    if (!stream || !stream->on || queue->length)
+    if (!stream || stream->speed == PORT_SILENT || queue->length)
         return;
     size = 1 + stream->turn * 7919 % (stream->turn % 32 ? 6000 : PIECE_MAX);
     stream->turn++;
@@ -44,18 +45,28 @@ static void refill(SpicePortChannel *port, GQueue *queue)
     g_queue_push_tail(queue, g_bytes_new_take(bytes, size));
 }
 
+static gboolean on_rested(gpointer port)
+{
+    g_object_set_data(G_OBJECT(port), BUSY, NULL);
+    write_next(port);
+    return G_SOURCE_REMOVE;
+}
+
 static void on_written(GObject *source, GAsyncResult *result, gpointer data)
 {
     SpicePortChannel *port = SPICE_PORT_CHANNEL(source);
     GQueue *queue = g_object_get_data(source, QUEUE);
+    PortStream *stream = g_object_get_data(source, STREAM);
     g_autoptr(GError) error = NULL;
     g_autofree char *name = name_of(SPICE_CHANNEL(port));
 
     if (spice_port_channel_write_finish(port, result, &error) < 0)
         say("event", "port-error", "port", 's', name, "error", 's', error ? error->message : "", NULL);
     g_bytes_unref(g_queue_pop_head(queue));
-    g_object_set_data(source, BUSY, NULL);
-    write_next(port);
+    if (stream && stream->speed == PORT_PACED)
+        g_timeout_add_full(G_PRIORITY_DEFAULT, REST, on_rested, g_object_ref(port), g_object_unref);
+    else
+        on_rested(port);
 }
 
 static void write_next(SpicePortChannel *port)
@@ -156,7 +167,7 @@ gboolean port_write(SpiceSession *session, const char *name, const char *hex)
     return TRUE;
 }
 
-gboolean port_stream(SpiceSession *session, const char *name, gboolean on)
+gboolean port_stream(SpiceSession *session, const char *name, PortSpeed speed)
 {
     SpicePortChannel *port = find(session, name);
     PortStream *stream = port ? g_object_get_data(G_OBJECT(port), STREAM) : NULL;
@@ -167,7 +178,7 @@ gboolean port_stream(SpiceSession *session, const char *name, gboolean on)
         stream = g_new0(PortStream, 1);
         g_object_set_data_full(G_OBJECT(port), STREAM, stream, g_free);
     }
-    stream->on = on;
+    stream->speed = speed;
     write_next(port);
     return TRUE;
 }

@@ -12,8 +12,12 @@ void port_watch(SpiceChannel *channel);
 /* Writes to the port of that name as soon as it is open and what was written before is out. False: no such port, or no
  * hex digits. */
 gboolean port_write(SpiceSession *session, const char *name, const char *hex);
-/* From now on what comes is checked as a numbered stream instead of told as events; while `on` the other one is written
- * as fast as it goes. False: no such port. */
-gboolean port_stream(SpiceSession *session, const char *name, gboolean on);
+/* How a numbered stream is written: not at all; with a rest after each piece, so that little of it is under way; as
+ * fast as it goes, which fills all buffers from here to the device. */
+typedef enum PortSpeed { PORT_SILENT, PORT_PACED, PORT_FULL } PortSpeed;
+
+/* From now on what comes is checked as a numbered stream instead of told as events, and another one is written. False:
+ * no such port. */
+gboolean port_stream(SpiceSession *session, const char *name, PortSpeed speed);
 /* Answers port-counts, see numbers.h. False: the port is none with a numbered stream. */
 gboolean port_answer_counts(SpiceSession *session, const char *name);
