@@ -39,7 +39,9 @@ static Rect bounds_clip(const Bounds *bounds, const Rect *rect)
               (int32_t)CLAMP(bounds->right, rect->left, rect->right),
               (int32_t)CLAMP(bounds->bottom, rect->top, rect->bottom)};
 
-    return rect_is_empty(&r) ? (Rect){0} : r;
+    if (rect_is_empty(&r))
+        return (Rect){0};
+    return r;
 }
 
 /* Pixels first..end of a row of a glyph go on top of what is there. */

@@ -116,7 +116,7 @@ G_ALWAYS_INLINE static inline uint32_t code_word(const QuicCodes *codes, const Q
 G_ALWAYS_INLINE static inline void put_pixel(BitWriter *out, const QuicCodes *codes, const Plane *plane,
                                              unsigned channels, unsigned shift, uint32_t context, uint32_t symbols)
 {
-    uint32_t w[3], length;
+    uint32_t w[3] = {0}, length; /* cppcheck does not see that there is at least one channel */
     uint64_t word;
 
     for (unsigned c = 0; c < channels; c++) {
