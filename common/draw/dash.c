@@ -38,7 +38,7 @@ typedef struct DashPen {
 
 static unsigned dash_next(const DashPen *pen)
 {
-    return (pen->index + 1) % pen->dashes->n;
+    return pen->index + 1 < pen->dashes->n ? pen->index + 1 : 0;
 }
 
 static bool dash_drawn(const DashPen *pen)
