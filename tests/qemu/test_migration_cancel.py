@@ -48,10 +48,12 @@ def copying(v, guest):
 
 def test_at_once():
     """cancelled without waiting for anybody's answer, then a new target"""
-    with Voyage() as v:
+    with Voyage() as v, socket.create_server((LOCAL, 0)) as hole:
         o = Origin(v)
-        v.expect_of_client("incomplete link header")  # QEMU's target ends when its source has given up
         b = o.target()
+        # QEMU's target would end as soon as its source gives up, and the client's unfinished links with it: when these
+        # break while it is called back, spice-gtk 0.42 may use a channel that it has freed, with any server.
+        b.migrate_port = hole.getsockname()[1]
         v.begin(o.a, b, linked=False)
         v.start(o.a, b, SLOW)
         o.cancel()
