@@ -294,7 +294,7 @@ void display_send_op(DisplayClient *dc, const DrawOp *original)
         return;
     image_cache_begin(dc->cache_user, channel_client_next_serial(&dc->cc));
     for (unsigned i = 0; i < n; i++)
-        fill_image(&ctx, images[i], images[i] == mask, i);
+        fill_image(&ctx, images[i], mask && images[i] == mask, i);
     msg_draw_encode(&body, op, ctx.images, n);
     sub_list = send_evictions(dc, &body);
     channel_client_send(&dc->cc, type, &body, sub_list);
