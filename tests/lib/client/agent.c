@@ -129,19 +129,20 @@ static void answer_monitors(GList *channels)
 
 gboolean agent_command(SpiceSession *session, char **words)
 {
-    GList *channels = spice_session_get_channels(session);
+    g_autoptr(GList) channels = spice_session_get_channels(session);
     SpiceMainChannel *main_channel = NULL;
     guint n = g_strv_length(words);
-    gboolean known = TRUE;
 
     for (GList *l = channels; l && !main_channel; l = l->next)
         if (SPICE_IS_MAIN_CHANNEL(l->data))
             main_channel = l->data;
-    if (!main_channel) {
-        known = FALSE;
-    } else if (!strcmp(words[0], "monitors") && n == 1) {
+    if (!main_channel)
+        return FALSE;
+    if (!strcmp(words[0], "monitors") && n == 1) {
         answer_monitors(channels);
-    } else if (!strcmp(words[0], "clipboard-offer") && n == 2) {
+        return TRUE;
+    }
+    if (!strcmp(words[0], "clipboard-offer") && n == 2) {
         offer(main_channel, words[1]);
     } else if (!strcmp(words[0], "clipboard-ask") && n == 1) {
         spice_main_channel_clipboard_selection_request(main_channel, VD_AGENT_CLIPBOARD_SELECTION_CLIPBOARD,
@@ -153,10 +154,8 @@ gboolean agent_command(SpiceSession *session, char **words)
     } else if (!strcmp(words[0], "mouse-mode") && n == 2) {
         spice_main_channel_request_mouse_mode(main_channel, atoi(words[1]));
     } else {
-        known = FALSE;
+        return FALSE;
     }
-    g_list_free(channels);
-    if (known && strcmp(words[0], "monitors") != 0)
-        say("answer", words[0], "ok", 'b', TRUE, NULL);
-    return known;
+    say("answer", words[0], "ok", 'b', TRUE, NULL);
+    return TRUE;
 }
