@@ -46,13 +46,22 @@ def run(name, argv, env):
     lines = ["%-6s %-44s %3d passed %d failed %d skipped  %.1fs" %
              ("FAIL" if failed else "ok", name, passed, failed, len(skips), time.monotonic() - start)]
     if failed:
-        lines += ["    " + line for line in out.splitlines()[-60:]]
+        lines += ["    " + line for line in extract(out.splitlines())]
     for s in skips:
         expected = any(re.search(p, s) for p in EXPECTED_SKIPS) or not os.environ.get("CI")
         lines.append("       skipped: %s%s" % (s, "" if expected else "  (not expected: counts as failed)"))
         failed += not expected
     print("\n".join(lines), flush=True)
     return passed, failed, len(skips)
+
+
+def extract(lines):
+    """What stands around failures, and the end."""
+    near = set(range(len(lines) - 30, len(lines)))
+    for number, line in enumerate(lines):
+        if re.match(r"\s*not ok\b", line):
+            near.update(range(number - 20, number + 25))
+    return [line for number, line in enumerate(lines) if number in near]
 
 
 def main():
