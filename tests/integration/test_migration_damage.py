@@ -77,14 +77,14 @@ def append_section(d, packed):
     return d.v1 + MAGIC + struct.pack("<HHIII", version, flags, 24 + len(body), n + 1, zlib.crc32(body)) + body
 
 
-HEAD, CACH, PALS, SURF, SERL, PREF = (REFUSED % t for t in ("HEAD", "CACH", "PALS", "SURF", "SERL", "PREF"))
+HEAD, CACH, PALS, SURF, SERL, LEFT = (REFUSED % t for t in ("HEAD", "CACH", "PALS", "SURF", "SERL", "LEFT"))
 EXTENSION = {  # name: (change, INVAL_ALL_PIXMAPS, INVAL_ALL_PALETTES, warnings)
     "version 1 only": (MigrateData.pack_version_1, 1, 1, []),
     "foreign magic": (lambda d: d.pack_version_1() + b"SOMEBODY" + d.extension[8:], 1, 1, []),
     "half a magic": (lambda d: d.pack_version_1() + d.extension[:4], 1, 1, []),
     "ends in its header": (lambda d: d.v1 + d.extension[:20], 1, 1, [HEAD]),
     "ends in the cache": (lambda d: (d.v1 + d.extension)[:d.places["CACH"][0] + 60], 1, 1, [HEAD, CACH]),
-    "one byte too short": (lambda d: (d.v1 + d.extension)[:-1], 0, 0, [HEAD, PREF]),
+    "one byte too short": (lambda d: (d.v1 + d.extension)[:-1], 0, 0, [HEAD, LEFT]),
     "bytes behind it": (lambda d: d.v1 + d.extension + bytes(100), 0, 0, []),
     "twice": (lambda d: d.v1 + d.extension + d.extension, 0, 0, []),
     "version 2": (lambda d: patched_extension(d, "<H", 8, 2), 1, 1, [HEAD]),
