@@ -3,7 +3,7 @@
  * Warnings about what clients and guests do wrong: they can repeat it for ever, and the log is the host's disk.
  *
  * Each place in the code may write so many lines in each period; what is beyond is counted, and told with the first
- * line after it. Any thread.
+ * line after it. SPICE_CARAVAN_LOG=all in the environment lifts the limit. Any thread.
  */
 #pragma once
 

@@ -46,7 +46,7 @@ class Host:
                 argv.append(name)
             elif value is not None and value is not False:
                 argv.append(f"{name}={value}")
-        environment = dict(os.environ, **(env or {}))
+        environment = dict(os.environ, SPICE_CARAVAN_LOG="all", **(env or {}))
         environment.pop("LD_LIBRARY_PATH", None)
         if lib != "stock":
             environment["LD_LIBRARY_PATH"] = os.path.abspath(lib)
