@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common/util/limited-warning.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 
-G_LOCK_DEFINE_STATIC(limits);
+static pthread_mutex_t limits = PTHREAD_MUTEX_INITIALIZER; /* ThreadSanitizer understands this one */
 
 bool warning_limit_pass(WarningLimit *limit, gint64 now, guint *dropped)
 {
     bool pass;
 
-    G_LOCK(limits);
+    pthread_mutex_lock(&limits);
     if (!limit->since || now - limit->since >= LIMITED_WARNING_PERIOD) {
         limit->since = now;
         limit->lines = 0;
@@ -22,7 +23,7 @@ bool warning_limit_pass(WarningLimit *limit, gint64 now, guint *dropped)
     } else {
         limit->dropped++;
     }
-    G_UNLOCK(limits);
+    pthread_mutex_unlock(&limits);
     return pass;
 }
 
