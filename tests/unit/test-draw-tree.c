@@ -57,6 +57,8 @@ static uint32_t source_pixel(const Picture *before, const DrawOp *op, int x, int
     switch (op->type) {
     case QXL_DRAW_FILL:
         return op->u.fill.rop == SPICE_ROPD_OP_XOR ? dest ^ op->u.fill.brush.color : op->u.fill.brush.color;
+    case QXL_DRAW_STROKE: /* here it fills its box */
+        return dest ^ op->u.stroke.brush.color;
     case QXL_COPY_BITS:
         sx = x - op->box.left + op->u.copy_bits.src_pos.x;
         sy = y - op->box.top + op->u.copy_bits.src_pos.y;
