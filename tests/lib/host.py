@@ -158,6 +158,7 @@ class Host:
     def wait_ready(self, timeout=60):
         event = self.wait_event("ready", timeout)
         self.port = event["port"]
+        self.tls_port = event.get("tls_port")
         self.position = event["position"]
         return event
 
