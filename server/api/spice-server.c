@@ -172,14 +172,21 @@ int spice_server_set_ticket(SpiceServer *s, const char *passwd, int lifetime, in
 
 int spice_server_set_sasl(SpiceServer *s, int enabled)
 {
-    if (!enabled)
+    g_autoptr(GError) error = NULL;
+
+    s->config.sasl = enabled != 0;
+    /* Before spice_server_init() the name of the configuration may still come. */
+    if (!s->core || server_prepare_sasl(s, &error))
         return 0;
-    API_NOT_IMPLEMENTED();
+    g_warning("spice_server_set_sasl: %s", error->message);
+    s->config.sasl = false;
     return -1;
 }
 
 int spice_server_set_sasl_appname(SpiceServer *s, const char *appname)
 {
+    g_free(s->config.sasl_name);
+    s->config.sasl_name = g_strdup(appname);
     return 0;
 }
 

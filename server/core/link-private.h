@@ -16,7 +16,13 @@ typedef enum LinkStep {
     STEP_MESS,
     STEP_MECHANISM,
     STEP_TICKET,
+    STEP_SASL_NAME_SIZE, /* of the mechanism's name */
+    STEP_SASL_NAME,
+    STEP_SASL_DATA_SIZE,
+    STEP_SASL_DATA, /* or a part of them */
 } LinkStep;
+
+typedef struct LinkSasl LinkSasl;
 
 struct LinkStage {
     RedsState *server;
@@ -29,7 +35,8 @@ struct LinkStage {
     size_t have, want; /* bytes in the buffer; bytes that the present step needs */
     LinkHeader header;
     LinkMess mess;
-    EVP_PKEY *key; /* NULL: no ticket is asked for */
+    EVP_PKEY *key;  /* NULL: no ticket is asked for */
+    LinkSasl *sasl; /* NULL: no such exchange */
 };
 
 /* The present step needs so many bytes. */
@@ -38,3 +45,8 @@ void link_stage_expect(LinkStage *stage, LinkStep step, size_t bytes);
 void link_stage_refuse(LinkStage *stage, uint32_t link_error);
 /* The client is who it says: on with the channel. The stage is gone afterwards. */
 void link_stage_authenticated(LinkStage *stage);
+
+/* link-sasl.c: sends what is on offer; handles what a STEP_SASL_* has brought. False: the stage is gone. */
+bool link_sasl_begin(LinkStage *stage);
+bool link_sasl_handle(LinkStage *stage);
+void link_sasl_free(LinkSasl *sasl); /* NULL is allowed */

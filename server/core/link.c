@@ -16,9 +16,7 @@
 #define LINK_TIMEOUT_MS (60 * 1000)
 #define MAX_LINKS 256
 
-#define COMMON_CAPS                                                                                                    \
-    (1u << SPICE_COMMON_CAP_PROTOCOL_AUTH_SELECTION | 1u << SPICE_COMMON_CAP_AUTH_SPICE |                              \
-     1u << SPICE_COMMON_CAP_MINI_HEADER)
+#define COMMON_CAPS (1u << SPICE_COMMON_CAP_PROTOCOL_AUTH_SELECTION | 1u << SPICE_COMMON_CAP_MINI_HEADER)
 
 static void stage_free(LinkStage *stage)
 {
@@ -27,6 +25,7 @@ static void stage_free(LinkStage *stage)
     loop_timer_free(stage->timer);
     link_mess_clear(&stage->mess);
     EVP_PKEY_free(stage->key);
+    link_sasl_free(stage->sasl);
     g_free(stage);
 }
 
@@ -176,6 +175,17 @@ void link_stage_authenticated(LinkStage *stage)
         connect_other(stage, channel, &link);
 }
 
+/* With SASL a ticket is no proof, but who needs none may send one. */
+static bool takes_ticket(const LinkStage *stage)
+{
+    return !stage->server->config.sasl || stage->skip_auth;
+}
+
+static bool client_can(const LinkStage *stage, unsigned common_cap)
+{
+    return caps_test(stage->mess.common_caps, stage->mess.n_common_caps, common_cap);
+}
+
 static bool ticket_is_right(LinkStage *stage)
 {
     const ServerConfig *config = &stage->server->config;
@@ -206,7 +216,8 @@ static void handle_mess(LinkStage *stage)
 {
     WireReader r = wire_reader(stage->buffer, stage->header.size);
     g_autoptr(GError) error = NULL;
-    uint32_t common = COMMON_CAPS;
+    uint32_t common =
+        COMMON_CAPS | 1u << (takes_ticket(stage) ? SPICE_COMMON_CAP_AUTH_SPICE : SPICE_COMMON_CAP_AUTH_SASL);
     LinkReply reply = {.n_common_caps = 1, .common_caps = &common};
     uint32_t security;
     Channel *channel;
@@ -233,27 +244,43 @@ static void handle_mess(LinkStage *stage)
         reply.n_channel_caps = 1;
         reply.channel_caps = &channel->caps;
     }
-    stage->key = ticket_key_new(reply.pub_key);
-    if (!stage->key) {
-        WARN_LIMITED("link: no RSA key to be had");
-        link_stage_refuse(stage, SPICE_LINK_ERR_ERROR);
-        return;
+    if (takes_ticket(stage) || !client_can(stage, SPICE_COMMON_CAP_AUTH_SASL)) {
+        stage->key = ticket_key_new(reply.pub_key);
+        if (!stage->key) {
+            WARN_LIMITED("link: no RSA key to be had");
+            link_stage_refuse(stage, SPICE_LINK_ERR_ERROR);
+            return;
+        }
     }
     if (!send_reply(stage, &reply)) {
         link_stage_cancel(stage);
-        return;
-    }
-    if (caps_test(stage->mess.common_caps, stage->mess.n_common_caps, SPICE_COMMON_CAP_PROTOCOL_AUTH_SELECTION))
+    } else if (client_can(stage, SPICE_COMMON_CAP_PROTOCOL_AUTH_SELECTION)) {
         link_stage_expect(stage, STEP_MECHANISM, 4);
-    else
+    } else if (takes_ticket(stage)) {
         link_stage_expect(stage, STEP_TICKET, TICKET_SIZE);
+    } else {
+        WARN_LIMITED("link: the client knows no other authentication than a ticket");
+        link_stage_refuse(stage, SPICE_LINK_ERR_VERSION_MISMATCH);
+    }
+}
+
+static void handle_mechanism(LinkStage *stage, uint32_t mechanism)
+{
+    if (mechanism == SPICE_COMMON_CAP_AUTH_SPICE && takes_ticket(stage) && stage->key) {
+        link_stage_expect(stage, STEP_TICKET, TICKET_SIZE);
+    } else if (mechanism == SPICE_COMMON_CAP_AUTH_SASL && stage->server->config.sasl) {
+        link_sasl_begin(stage);
+    } else {
+        WARN_LIMITED("link: authentication mechanism %u is not on offer", mechanism);
+        link_stage_refuse(stage, SPICE_LINK_ERR_INVALID_DATA);
+    }
 }
 
 /* The step's bytes are complete. The stage may be gone afterwards: false. */
 static bool handle_step(LinkStage *stage)
 {
     RedsState *server = stage->server;
-    uint32_t link_error, mechanism;
+    uint32_t link_error;
     WireReader r = wire_reader(stage->buffer, stage->have);
 
     switch (stage->step) {
@@ -283,13 +310,7 @@ static bool handle_step(LinkStage *stage)
         handle_mess(stage);
         break;
     case STEP_MECHANISM:
-        mechanism = wire_read_u32(&r);
-        if (mechanism != SPICE_COMMON_CAP_AUTH_SPICE) {
-            WARN_LIMITED("link: authentication mechanism %u is not on offer", mechanism);
-            link_stage_refuse(stage, SPICE_LINK_ERR_INVALID_DATA);
-            return false;
-        }
-        link_stage_expect(stage, STEP_TICKET, TICKET_SIZE);
+        handle_mechanism(stage, wire_read_u32(&r));
         break;
     case STEP_TICKET:
         if (ticket_is_right(stage)) {
@@ -299,6 +320,8 @@ static bool handle_step(LinkStage *stage)
             refuse_result(stage, SPICE_LINK_ERR_PERMISSION_DENIED);
         }
         return false;
+    default:
+        return link_sasl_handle(stage);
     }
     return g_queue_find(&server->links, stage) != NULL;
 }

@@ -12,6 +12,7 @@
 #include "server/core/caravan.h"
 #include "server/core/link.h"
 #include "server/core/listener.h"
+#include "server/net/sasl.h"
 
 #include <errno.h>
 #include <gio/gio.h>
@@ -107,6 +108,13 @@ static void close_listeners(RedsState *server)
     g_ptr_array_set_size(server->listeners, 0);
 }
 
+bool server_prepare_sasl(RedsState *server, GError **error)
+{
+    const ServerConfig *config = &server->config;
+
+    return !config->sasl || sasl_session_init_library(config->sasl_name ? config->sasl_name : "spice", error);
+}
+
 bool server_init(RedsState *server, SpiceCoreInterface *core, GError **error)
 {
     if (core->base.major_version != SPICE_INTERFACE_CORE_MAJOR) {
@@ -121,6 +129,8 @@ bool server_init(RedsState *server, SpiceCoreInterface *core, GError **error)
     server->tasks = task_queue_new(wake_host, server);
     server->task_watch = loop_watch_new(server->loop, server->task_fd, SPICE_WATCH_EVENT_READ, on_tasks, server);
     server->caravan = caravan_new(server);
+    if (!server_prepare_sasl(server, error))
+        return false;
     if (!open_listeners(server, error)) {
         close_listeners(server);
         return false;
@@ -174,6 +184,7 @@ void server_destroy(RedsState *server)
     g_ptr_array_unref(server->listeners);
     g_free(server->config.addr);
     g_free(server->config.password);
+    g_free(server->config.sasl_name);
     g_free(server->config.name);
     g_free(server);
 }

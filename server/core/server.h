@@ -27,6 +27,8 @@ typedef struct ServerConfig {
     TlsConfig tls;
     int security;              /* SPICE_CHANNEL_SECURITY_* that channels have unless it says otherwise here: */
     int channel_security[256]; /* by type; -1 = nothing said */
+    bool sasl;
+    char *sasl_name; /* of the configuration that Cyrus SASL reads; NULL = "spice" */
     bool ticketing;
     char *password;
     int64_t password_expiry; /* monotonic seconds, G_MAXINT64 = never */
@@ -78,6 +80,9 @@ typedef struct RedsState {
 RedsState *server_new(void);
 bool server_init(RedsState *server, SpiceCoreInterface *core, GError **error);
 void server_destroy(RedsState *server);
+
+/* SASL was switched on: false if the library for it refuses. */
+bool server_prepare_sasl(RedsState *server, GError **error);
 
 /* Runs func(data) soon in host context. Any thread. */
 void server_post(RedsState *server, TaskFunc func, void *data);
