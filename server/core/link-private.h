@@ -12,6 +12,7 @@
 typedef enum LinkStep {
     STEP_HANDSHAKE, /* of TLS */
     STEP_MAGIC,
+    STEP_REQUEST, /* for a WebSocket; ends with an empty line */
     STEP_HEADER,
     STEP_MESS,
     STEP_MECHANISM,
@@ -30,6 +31,7 @@ struct LinkStage {
     LoopWatch *watch;
     LoopTimer *timer;
     bool skip_auth;
+    bool upgraded; /* to a WebSocket, which happens once */
     LinkStep step;
     uint8_t buffer[LINK_MESS_MAX_SIZE];
     size_t have, want; /* bytes in the buffer; bytes that the present step needs */

@@ -5,6 +5,7 @@
 #include "server/core/caravan.h"
 #include "server/core/ticket.h"
 #include "server/net/tls.h"
+#include "server/net/websocket.h"
 
 #include <errno.h>
 #include <spice/protocol.h>
@@ -276,6 +277,52 @@ static void handle_mechanism(LinkStage *stage, uint32_t mechanism)
     }
 }
 
+/* Bytes of a request have come. False: the stage is gone. */
+static bool handle_request(LinkStage *stage)
+{
+    const char *request = (const char *)stage->buffer;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *answer = NULL;
+
+    if (!websocket_request_size(request, stage->have) && stage->have < stage->want)
+        return true;
+    answer = websocket_answer(request, stage->have, &error);
+    if (!answer) {
+        WARN_LIMITED("link: %s", error->message);
+        link_stage_refuse(stage, SPICE_LINK_ERR_INVALID_MAGIC);
+        return false;
+    }
+    if (!stream_write_all(stage->stream, answer, strlen(answer))) {
+        link_stage_cancel(stage);
+        return false;
+    }
+    stream_push_websocket(stage->stream);
+    stage->upgraded = true;
+    link_stage_expect(stage, STEP_MAGIC, 4);
+    return true;
+}
+
+/* The first four bytes. False: the stage is gone. */
+static bool handle_magic(LinkStage *stage)
+{
+    WireReader r = wire_reader(stage->buffer, stage->have);
+
+    if (wire_read_u32(&r) == SPICE_MAGIC) {
+        stage->step = STEP_HEADER;
+        stage->want = LINK_HEADER_SIZE;
+        return true;
+    }
+    if (!stage->upgraded && memcmp(stage->buffer, WEBSOCKET_GET, stage->have) == 0) {
+        G_STATIC_ASSERT(WEBSOCKET_MAX_REQUEST <= sizeof(stage->buffer));
+        stage->step = STEP_REQUEST;
+        stage->want = WEBSOCKET_MAX_REQUEST;
+        return true;
+    }
+    WARN_LIMITED("link: the connection does not speak SPICE");
+    link_stage_refuse(stage, SPICE_LINK_ERR_INVALID_MAGIC);
+    return false;
+}
+
 /* The step's bytes are complete. The stage may be gone afterwards: false. */
 static bool handle_step(LinkStage *stage)
 {
@@ -287,14 +334,9 @@ static bool handle_step(LinkStage *stage)
     case STEP_HANDSHAKE:
         break;
     case STEP_MAGIC:
-        if (wire_read_u32(&r) != SPICE_MAGIC) {
-            WARN_LIMITED("link: the connection does not speak SPICE");
-            link_stage_refuse(stage, SPICE_LINK_ERR_INVALID_MAGIC);
-            return false;
-        }
-        stage->step = STEP_HEADER;
-        stage->want = LINK_HEADER_SIZE;
-        break;
+        return handle_magic(stage);
+    case STEP_REQUEST:
+        return handle_request(stage);
     case STEP_HEADER:
         link_header_decode(&r, &stage->header, NULL);
         link_error = link_header_check(&stage->header);
@@ -364,7 +406,7 @@ static void on_ready(int fd, int events, void *opaque)
             return;
         }
         stage->have += (size_t)n;
-        if (stage->have == stage->want && !handle_step(stage))
+        if ((stage->have == stage->want || stage->step == STEP_REQUEST) && !handle_step(stage))
             return;
     }
 }

@@ -209,6 +209,18 @@ class Host:
                 raise HostError(f"{self.clients()} clients instead of {n}; log: {self.log}")
             time.sleep(0.02)
 
+    def descriptors(self, timeout=10):
+        """How many files and sockets it has open, once that has come to rest."""
+        count, since, deadline = -1, 0, time.monotonic() + timeout
+        while time.monotonic() - since < 0.3:
+            now = len(os.listdir(f"/proc/{self.process.pid}/fd"))
+            if now != count:
+                count, since = now, time.monotonic()
+            if time.monotonic() > deadline:
+                raise HostError("its connections do not come to rest")
+            time.sleep(0.02)
+        return count
+
     def close(self, timeout=20):
         """Asks it to quit, kills it if it does not; returns the exit code."""
         if self.process.poll() is None:
