@@ -28,7 +28,8 @@ SSL_CTX *tls_context_ssl(TlsContext *context)
 
 static bool fail(GError **error, const char *what, const char *name)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_error());
+    unsigned long code = ERR_peek_error();
+    const char *reason = ERR_SYSTEM_ERROR(code) ? g_strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
 
     g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "TLS: %s '%s': %s", what, name,
                 reason ? reason : "cannot be used");
