@@ -270,6 +270,13 @@ static bool is_scaled(const DrawOp *op, const Rect *area)
            area->bottom - area->top != op->box.bottom - op->box.top;
 }
 
+/* What scaling it may read: filters look around, and even an area without pixels gives some. */
+static Rect scaled_area(const Rect *area)
+{
+    return (Rect){MAX(area->left, 1) - 1, MAX(area->top, 1) - 1, MIN(area->right, G_MAXINT32 - 1) + 1,
+                  MIN(area->bottom, G_MAXINT32 - 1) + 1};
+}
+
 static Rect copy_bits_area(const DrawOp *op)
 {
     Point p = op->u.copy_bits.src_pos;
@@ -297,9 +304,8 @@ static unsigned list_sources(const DrawOp *op, SourceArea sources[MAX_SOURCES])
         if (images[i] == source) {
             s->area = area;
             s->exact = exact;
-            if (is_scaled(op, &area)) /* filters look around */
-                s->area = (Rect){MAX(area.left, 1) - 1, MAX(area.top, 1) - 1, MIN(area.right, G_MAXINT32 - 1) + 1,
-                                 MIN(area.bottom, G_MAXINT32 - 1) + 1};
+            if (is_scaled(op, &area))
+                s->area = scaled_area(&area);
         }
         n++;
     }
@@ -460,18 +466,18 @@ static void map_source(const DrawOp *op, LossySurface *source, const Rect *area,
     int dx, dy;
 
     pixman_region32_copy(inexact, &source->region);
-    if (rect_is_empty(&used)) {
-        pixman_region32_clear(inexact);
-        pixman_region32_clear(written);
-        return;
-    }
     if (is_scaled(op, area)) {
-        if (!rect_equal(&used, area)) /* who knows what becomes of the rest */
+        if (rect_is_empty(&used) || !rect_equal(&used, area)) /* who knows what becomes of the rest */
             pixman_region32_clear(written);
-        used = (Rect){used.left - 1, used.top - 1, used.right + 1, used.bottom + 1};
+        used = scaled_area(area);
         intersect_rect(inexact, &used);
         if (pixman_region32_not_empty(inexact))
             pixman_region32_copy(inexact, drawn);
+        return;
+    }
+    if (rect_is_empty(&used)) {
+        pixman_region32_clear(inexact);
+        pixman_region32_clear(written);
         return;
     }
     dx = op->box.left - area->left;

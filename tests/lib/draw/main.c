@@ -178,6 +178,17 @@ static void invert_source(uint32_t id)
     guest_submit(&guest, QXL_CMD_DRAW, d);
 }
 
+/* TRANSPARENT compares all bits of a pixel, but in the top one of 555 is what nobody has said. */
+static uint8_t any_type(Any *a)
+{
+    uint8_t type;
+
+    do
+        type = (uint8_t)any(a, QXL_DRAW_FILL, QXL_DRAW_COMPOSITE + 1);
+    while (type == QXL_DRAW_TRANSPARENT && a->guest->format == SPICE_SURFACE_FMT_16_555);
+    return type;
+}
+
 static void mix_one(Any *a)
 {
     uint32_t id = (uint32_t)any(a, 1, GUEST_SURFACES);
@@ -186,8 +197,7 @@ static void mix_one(Any *a)
 
     if (what < 60) {
         rect = any_rect(a, CELL_WIDTH, CELL_HEIGHT);
-        guest_submit(a->guest, QXL_CMD_DRAW,
-                     any_drawable(a, (uint8_t)any(a, QXL_DRAW_FILL, QXL_DRAW_COMPOSITE + 1), &rect));
+        guest_submit(a->guest, QXL_CMD_DRAW, any_drawable(a, any_type(a), &rect));
     } else if (what < 70) {
         move_rect(a);
     } else if (what < 80) {
