@@ -20,6 +20,9 @@
  *         Commands that no approximation may be left by: a raster operation on the whole primary, and others that
  *         read the sources. Nobody has them rendered. Behind them the first cell is filled with the mark.
  *
+ *     lesson MARK
+ *         The row of commands of lesson.h.
+ *
  *     pixels FILE
  *         What the library's own canvas has drawn on the primary.
  *
@@ -27,6 +30,7 @@
  */
 #include "tests/lib/client/say.h"
 #include "tests/lib/draw/any.h"
+#include "tests/lib/draw/lesson.h"
 #include "tools/caravan-host/event-loop.h"
 
 #include <arpa/inet.h>
@@ -270,6 +274,9 @@ static void run_command(char *line)
     } else if (g_strv_length(w) == 2 && !strcmp(w[0], "seal")) {
         run_seal((uint32_t)strtoul(w[1], NULL, 0));
         say("answer", "seal", "ok", 'b', TRUE, NULL);
+    } else if (g_strv_length(w) == 2 && !strcmp(w[0], "lesson")) {
+        lesson_submit(&guest, (uint32_t)strtoul(w[1], NULL, 0));
+        say("answer", "lesson", "ok", 'b', TRUE, NULL);
     } else if (g_strv_length(w) == 2 && !strcmp(w[0], "pixels")) {
         gboolean ok;
 
