@@ -16,9 +16,17 @@ from peer import Peer, program  # noqa: E402
 from wiretap import Wiretap  # noqa: E402
 
 QUIC = 4  # SPICE_IMAGE_COMPRESSION_*
+XRGB = 32  # SPICE_SURFACE_FMT_*
 MARK = 0x2a5a7a
 STEP = 200
 STOCK_WRONG = ("sub-size",)  # the stock library's sub-messages say a wrong size
+
+
+def wait_mark(client, mark):
+    deadline = time.monotonic() + 30
+    while client.command("pixel")["value"] & 0xffffff != mark:
+        check(time.monotonic() < deadline, "the client does not get to the end")
+        time.sleep(0.01)
 
 
 def lesson(lib):
@@ -27,12 +35,12 @@ def lesson(lib):
                                 env={"LD_LIBRARY_PATH": "" if lib == "stock" else lib}) as host:
         with Client(tap.add_route("127.0.0.1", host.wait_event("ready")["port"])) as client:
             client.wait_event("channel", type=2, what="opened")
+            host.command("mix", XRGB, 1, 0)  # from here on the server serves the client
+            host.command("seal", MARK + 1)
+            wait_mark(client, MARK + 1)
             tap.mark("lesson")
             host.command("lesson", MARK)
-            deadline = time.monotonic() + 30
-            while client.command("pixel")["value"] & 0xffffff != MARK:
-                check(time.monotonic() < deadline, "the client does not get to the end of the lesson")
-                time.sleep(0.01)
+            wait_mark(client, MARK)
             phase = tap.phase("lesson")
             display, = [c for c in phase["channels"] if c["type"] == 2]
             equal(tap.violations(STOCK_WRONG), [], "broken rules")
