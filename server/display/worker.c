@@ -22,6 +22,10 @@
 #define WAIT_DATA_MS (10 * 1000)
 /* ... and how long a request of the host is held up by that. Who comes later than it is sent everything again. */
 #define HOLD_HOST_MS 500
+/* For the display that carries the content of a cache to arrive, once this one is complete. Until it is there images go
+ * uncached, which is no harm but bytes. It is another worker's display: looked for that often. */
+#define WAIT_CACHE_MS 500
+#define CACHE_CHECK_MS 5
 #define STEP_MS 10
 /* A client that holds up the guest and takes nothing for so long is dropped; looked for that often. */
 #define STUCK_MS (30 * 1000)
@@ -46,6 +50,7 @@ struct Worker {
     GSource *task_source;
     LoopTimer *poll_timer;
     MemSlots *slots;
+    GuestLoans *loans;
     uint32_t n_surfaces;
     DisplayChannel *display;
     CursorChannel *cursor;
@@ -53,6 +58,8 @@ struct Worker {
     bool running;
     bool starting; /* the VM runs, but commands wait until clients have brought their migration data */
     LoopTimer *start_timer;
+    LoopTimer *cache_timer;
+    gint64 cache_deadline; /* monotonic us */
     bool quit;
 };
 
@@ -144,6 +151,16 @@ void worker_release(Worker *worker, const QXLReleaseInfoExt *release)
         worker->interface->release_resource(worker->qxl->instance, *release);
 }
 
+static void release_loan(void *opaque, const QXLReleaseInfoExt *resources)
+{
+    worker_release(opaque, resources);
+}
+
+void worker_return_loans(Worker *worker)
+{
+    guest_loans_call_in(worker->loans);
+}
+
 static void warn_dropped(const GError *error)
 {
     if (g_error_matches(error, QXL_PARSE_ERROR, QXL_PARSE_ERROR_EMPTY))
@@ -159,9 +176,9 @@ static void handle_draw(Worker *worker, const QXLCommandExt *command)
 {
     QXLReleaseInfoExt release = {0};
     g_autoptr(GError) error = NULL;
-    DrawOp *op = qxl_parse_drawable(worker->slots, command, &release, &error);
+    DrawOp *op = qxl_parse_drawable(worker->slots, worker->loans, command, &release, &error);
 
-    /* Everything was copied: the guest can have its memory back at once. */
+    /* If everything was copied the guest has its memory back at once. */
     worker_release(worker, &release);
     if (!op || !display_channel_draw(worker->display, op, &error))
         warn_dropped(error);
@@ -392,6 +409,7 @@ void worker_start(Worker *worker)
     if (worker->running || worker->starting)
         return;
     worker->starting = true;
+    worker->cache_deadline = g_get_monotonic_time() + (gint64)WAIT_CACHE_MS * 1000;
     loop_timer_start(worker->start_timer, WAIT_DATA_MS);
     worker_continue_start(worker);
 }
@@ -400,9 +418,19 @@ void worker_continue_start(Worker *worker)
 {
     if (display_channel_awaits_data(worker->display))
         return;
+    if (worker->starting && g_get_monotonic_time() < worker->cache_deadline &&
+        display_channel_awaits_cache(worker->display)) {
+        loop_timer_start(worker->cache_timer, CACHE_CHECK_MS);
+        return;
+    }
     loop_timer_cancel(worker->start_timer);
     if (worker->starting)
         finish_start(worker);
+}
+
+static void on_cache_check(void *opaque)
+{
+    worker_continue_start(opaque);
 }
 
 void worker_await_start(Worker *worker)
@@ -414,6 +442,8 @@ void worker_await_start(Worker *worker)
         cc = display_channel_awaits_data(worker->display);
         if (cc)
             channel_client_step(cc, STEP_MS);
+        else
+            g_usleep(CACHE_CHECK_MS * 1000);
         worker_continue_start(worker);
     }
     if (worker->starting)
@@ -424,12 +454,14 @@ void worker_stop(Worker *worker)
 {
     worker->starting = false;
     loop_timer_cancel(worker->start_timer);
+    loop_timer_cancel(worker->cache_timer);
     if (!worker->running)
         return;
     worker->running = false;
     display_channel_render_all(worker->display);
     channel_flush(worker->display_ring.channel, FLUSH_MS);
     channel_flush(worker->cursor_ring.channel, FLUSH_MS);
+    worker_return_loans(worker); /* the guest's memory must not change any more */
 }
 
 /* --- thread --- */
@@ -479,11 +511,13 @@ static gpointer worker_main(gpointer data)
     Worker *worker = data;
 
     block_signals();
+    g_main_context_acquire(worker->context); /* nobody else ever runs it */
     g_main_context_push_thread_default(worker->context);
     while (!worker->quit) {
         g_main_context_iteration(worker->context, TRUE);
         process_rings(worker);
     }
+    g_main_context_release(worker->context);
     g_main_context_pop_thread_default(worker->context);
     return NULL;
 }
@@ -503,6 +537,7 @@ Worker *worker_new(QXLState *qxl, GError **error)
     worker->qxl = qxl;
     worker->interface = interface;
     worker->slots = slots;
+    worker->loans = guest_loans_new(release_loan, worker, GUEST_PIXELS_MIN_BYTES, GUEST_LOANS_MAX_BYTES);
     worker->n_surfaces = CLAMP(info.n_surfaces, 1, STATE_MAX_SURFACES);
     worker->context = g_main_context_new();
     worker->loop = loop_new_context(worker->context);
@@ -512,6 +547,7 @@ Worker *worker_new(QXLState *qxl, GError **error)
     g_source_attach(worker->task_source, worker->context);
     worker->poll_timer = loop_timer_new(worker->loop, on_poll, worker);
     worker->start_timer = loop_timer_new(worker->loop, on_start_timeout, worker);
+    worker->cache_timer = loop_timer_new(worker->loop, on_cache_check, worker);
     worker->display = display_channel_new(worker);
     worker->cursor = cursor_channel_new(worker);
     worker->display_ring = (Ring){worker,         interface->get_command,     interface->req_cmd_notification,
@@ -530,6 +566,7 @@ static void do_quit(Worker *worker, void *data)
 {
     worker->quit = true;
     worker->running = worker->starting = false;
+    worker_return_loans(worker);
 }
 
 void worker_free(Worker *worker)
@@ -543,11 +580,13 @@ void worker_free(Worker *worker)
     display_channel_free(worker->display);
     loop_timer_free(worker->poll_timer);
     loop_timer_free(worker->start_timer);
+    loop_timer_free(worker->cache_timer);
     task_queue_free(worker->tasks);
     g_source_destroy(worker->task_source);
     g_source_unref(worker->task_source);
     loop_free(worker->loop);
     g_main_context_unref(worker->context);
+    guest_loans_free(worker->loans);
     memslots_free(worker->slots);
     g_free(worker);
 }
