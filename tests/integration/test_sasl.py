@@ -16,7 +16,7 @@ import certificates  # noqa: E402
 import rawclient as raw  # noqa: E402
 import sasl  # noqa: E402
 from client import Client  # noqa: E402
-from doors import Tls  # noqa: E402
+from doors import Tls, Web  # noqa: E402
 from journey import ADDRESS, DISPLAY, Journey, check, equal, explain  # noqa: E402
 from peer import PeerError  # noqa: E402
 from rawclient import Link  # noqa: E402
@@ -148,11 +148,11 @@ def plain_link(door, password=PASSWORD, chop=None, **fields):
 
 
 def test_plain():
-    """PLAIN only in TLS; data byte by byte; the last byte of data does not count."""
+    """PLAIN only in TLS, also in a WebSocket in it; data byte by byte; the last byte of data does not count."""
     with SaslJourney("plain", tls=True) as j:
         host = j.host(start=100)
-        for chop in (False, True):
-            with plain_link(host.tls_door, chop=chop) as link:
+        for door, chop in ((host.tls_door, False), (host.tls_door, True), (Web(host.tls_door), False)):
+            with plain_link(door, chop=chop) as link:
                 equal(link.mechanisms, ",PLAIN,", "on offer")
                 equal(link.read_data(), (None, True), "the answer")
                 equal(link.read(4), bytes(4), "accepted")
