@@ -16,7 +16,10 @@
 #include "server/display/image-cache.h"
 #include "server/display/key-cache.h"
 #include "server/display/tree.h"
+#include "server/display/video-stream.h"
 #include "server/migration/report.h"
+
+typedef struct ClientStream ClientStream;
 
 typedef struct Surface {
     uint32_t id;
@@ -33,6 +36,7 @@ struct DisplayChannel {
     uint32_t n_surfaces;
     Surface **surfaces; /* by id, NULL = does not exist */
     DrawTree *tree;
+    VideoStreams *videos;
     uint32_t next_image_id; /* of images that the server makes */
     MonitorsConfig *monitors;
     uint16_t max_monitors;
@@ -61,10 +65,12 @@ typedef struct DisplayClient {
     uint8_t dictionary_id;
     bool deflate;         /* GLZ streams are wrapped by zlib */
     uint32_t cold_pixels; /* ... also as long as so many have not gone through a dictionary that a migration emptied */
-    uint8_t preferred_compression; /* 0 = the client named none */
-    GByteArray *video_codecs;
-    GHashTable *promised; /* set of surface ids */
-    GHashTable *surfaces; /* surface id -> ClientSurface */
+    uint8_t preferred_compression;      /* 0 = the client named none */
+    GByteArray *video_codecs;           /* SPICE_VIDEO_CODEC_TYPE_* as it prefers them; empty = it has named none */
+    ClientStream *streams[MAX_STREAMS]; /* by id; made when the first frame is queued */
+    uint64_t video_bit_rate;            /* that earlier streams have reached */
+    GHashTable *promised;               /* set of surface ids */
+    GHashTable *surfaces;               /* surface id -> ClientSurface */
 } DisplayClient;
 
 extern const ChannelOps display_ops;
@@ -86,6 +92,10 @@ void display_client_choose_wan(DisplayClient *dc);
 
 /* display-items.c: what is put into the queue (channel_client_queue; the caller pumps) */
 void display_queue_drawable(DisplayClient *dc, Drawable *drawable);
+/* The drawable is a frame of the stream. */
+void display_queue_frame(DisplayClient *dc, Drawable *drawable, ClientStream *stream, bool sized);
+/* Takes all frames of the stream out of the queue. */
+void display_unqueue_frames(DisplayClient *dc, const ClientStream *stream);
 void display_queue_op(DisplayClient *dc, DrawOp *op); /* takes a reference of its own */
 /* The surface is made known to the client with its present pixels, if it is not yet. */
 void display_queue_surface(DisplayClient *dc, Surface *surface);
@@ -104,6 +114,7 @@ void display_unqueue_surface(DisplayClient *dc, uint32_t id);
 void display_send_op(DisplayClient *dc, const DrawOp *op);
 
 /* display-migration.c: the channel's part in a migration (see Participant) */
+void display_client_freeze(void *self);
 GBytes *display_client_save(void *self, uint64_t serial, MigrationReport *report);
 bool display_client_load(void *self, const uint8_t *data, size_t size, MigrationReport *report, GError **error);
 void display_client_activate(void *self);

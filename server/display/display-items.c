@@ -3,6 +3,8 @@
 #include "common/draw/canvas.h"
 #include "common/wire/msg-display.h"
 #include "server/core/client.h"
+#include "server/core/server.h"
+#include "server/display/client-stream.h"
 #include "server/display/display-client.h"
 
 #include <spice/protocol.h>
@@ -16,11 +18,20 @@ typedef struct DrawItem {
     DisplayClient *dc;
     DrawOp *op;
     Drawable *drawable; /* a reference, NULL for what the server drew itself. Its owner_data is the list of its items */
+    /* A frame of a video; else stream is NULL. */
+    ClientStream *stream;
+    uint32_t mm_time; /* when it came from the guest */
+    bool sized;       /* see client_stream_send() */
+    unsigned round;   /* of the worker, in which it came */
 } DrawItem;
 
 static void draw_item_send(ChannelClient *cc, PipeItem *item)
 {
-    display_send_op((DisplayClient *)cc, ((DrawItem *)item)->op);
+    const DrawItem *draw = (DrawItem *)item;
+
+    if (draw->stream && client_stream_send(draw->stream, draw->op, draw->mm_time, draw->sized))
+        return;
+    display_send_op((DisplayClient *)cc, draw->op);
 }
 
 static void draw_item_free(PipeItem *item)
@@ -48,13 +59,40 @@ static DrawItem *draw_item_new(DisplayClient *dc, DrawOp *op)
     return draw;
 }
 
+static void queue_draw_item(DrawItem *draw, Drawable *drawable)
+{
+    draw->drawable = drawable_ref(drawable);
+    drawable->owner_data = g_slist_prepend(drawable->owner_data, draw);
+    channel_client_queue(&draw->dc->cc, &draw->item);
+}
+
 void display_queue_drawable(DisplayClient *dc, Drawable *drawable)
+{
+    queue_draw_item(draw_item_new(dc, drawable->op), drawable);
+}
+
+void display_queue_frame(DisplayClient *dc, Drawable *drawable, ClientStream *stream, bool sized)
 {
     DrawItem *draw = draw_item_new(dc, drawable->op);
 
-    draw->drawable = drawable_ref(drawable);
-    drawable->owner_data = g_slist_prepend(drawable->owner_data, draw);
-    channel_client_queue(&dc->cc, &draw->item);
+    draw->stream = stream;
+    draw->sized = sized;
+    draw->round = worker_round(display_client_channel(dc)->worker);
+    draw->mm_time = server_mm_time();
+    if (draw->mm_time == 0)
+        draw->mm_time = 1; /* 0 is no time to clients */
+    queue_draw_item(draw, drawable);
+}
+
+void display_unqueue_frames(DisplayClient *dc, const ClientStream *stream)
+{
+    for (GList *l = dc->cc.pipe.head, *next; l; l = next) {
+        PipeItem *item = l->data;
+
+        next = l->next;
+        if (item->ops == &draw_item_ops && ((DrawItem *)item)->stream == stream)
+            channel_client_remove(&dc->cc, item);
+    }
 }
 
 void display_queue_op(DisplayClient *dc, DrawOp *op)
@@ -67,6 +105,9 @@ void display_unqueue_drawable(Drawable *drawable)
     while (drawable->owner_data) {
         DrawItem *draw = ((GSList *)drawable->owner_data)->data;
 
+        /* If the client had no chance to take it, that says nothing about the client. */
+        if (draw->stream && draw->round != worker_round(display_client_channel(draw->dc)->worker))
+            client_stream_frame_dropped(draw->stream);
         channel_client_remove(&draw->dc->cc, &draw->item);
     }
 }

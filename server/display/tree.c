@@ -38,8 +38,7 @@ void drawable_unref(Drawable *drawable)
     g_free(drawable);
 }
 
-/* The pixels that the operation may change. */
-static void op_region(const DrawOp *op, pixman_region32_t *region)
+void draw_op_region(const DrawOp *op, pixman_region32_t *region)
 {
     const Rect *box = &op->box;
 
@@ -89,7 +88,7 @@ static Drawable *drawable_new(DrawTree *tree, DrawOp *op)
     drawable->opaque = tree->opaque;
     drawable->serial = ++tree->serial;
     drawable->bytes = draw_op_bytes(op);
-    op_region(op, &drawable->visible);
+    draw_op_region(op, &drawable->visible);
     pixman_region32_init(&drawable->hold);
     return drawable;
 }

@@ -69,6 +69,9 @@ struct Drawable {
     DrawableReader readers[DRAW_OP_MAX_DEPS];
 };
 
+/* The pixels that the operation may change. Makes the region. */
+void draw_op_region(const DrawOp *op, pixman_region32_t *region);
+
 Drawable *drawable_ref(Drawable *drawable);
 void drawable_unref(Drawable *drawable);
 
