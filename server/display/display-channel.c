@@ -510,6 +510,20 @@ ChannelClient *display_channel_awaits_data(const DisplayChannel *display)
     return NULL;
 }
 
+bool display_channel_awaits_cache(const DisplayChannel *display)
+{
+    for (GList *l = display->channel.clients; l; l = l->next) {
+        const DisplayClient *dc = l->data;
+        bool frozen = false;
+
+        if (dc->arriving && dc->cache)
+            image_cache_get_figures(dc->cache, NULL, NULL, NULL, &frozen);
+        if (frozen)
+            return true;
+    }
+    return false;
+}
+
 void display_channel_drop_late(DisplayChannel *display)
 {
     ChannelClient *late;

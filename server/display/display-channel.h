@@ -50,7 +50,9 @@ void display_channel_reset_image_cache(DisplayChannel *display);
 void display_channel_tell_capabilities(DisplayChannel *display);
 /* A client that comes by migration and has not brought its data yet, or NULL. */
 ChannelClient *display_channel_awaits_data(const DisplayChannel *display);
-/* Drops those. */
+/* A client came by migration whose cache content another display brings, which has not come yet. */
+bool display_channel_awaits_cache(const DisplayChannel *display);
+/* Drops the clients that are late. */
 void display_channel_drop_late(DisplayChannel *display);
 /* The VM runs from now on: clients that came by migration are served like the others. */
 void display_channel_vm_started(DisplayChannel *display);

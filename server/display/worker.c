@@ -22,6 +22,10 @@
 #define WAIT_DATA_MS (10 * 1000)
 /* ... and how long a request of the host is held up by that. Who comes later than it is sent everything again. */
 #define HOLD_HOST_MS 500
+/* For the display that carries the content of a cache to arrive, once this one is complete. Until it is there images go
+ * uncached, which is no harm but bytes. It is another worker's display: looked for that often. */
+#define WAIT_CACHE_MS 500
+#define CACHE_CHECK_MS 5
 #define STEP_MS 10
 /* A client that holds up the guest and takes nothing for so long is dropped; looked for that often. */
 #define STUCK_MS (30 * 1000)
@@ -54,6 +58,8 @@ struct Worker {
     bool running;
     bool starting; /* the VM runs, but commands wait until clients have brought their migration data */
     LoopTimer *start_timer;
+    LoopTimer *cache_timer;
+    gint64 cache_deadline; /* monotonic us */
     bool quit;
 };
 
@@ -399,6 +405,7 @@ void worker_start(Worker *worker)
     if (worker->running || worker->starting)
         return;
     worker->starting = true;
+    worker->cache_deadline = g_get_monotonic_time() + (gint64)WAIT_CACHE_MS * 1000;
     loop_timer_start(worker->start_timer, WAIT_DATA_MS);
     worker_continue_start(worker);
 }
@@ -407,9 +414,19 @@ void worker_continue_start(Worker *worker)
 {
     if (display_channel_awaits_data(worker->display))
         return;
+    if (worker->starting && g_get_monotonic_time() < worker->cache_deadline &&
+        display_channel_awaits_cache(worker->display)) {
+        loop_timer_start(worker->cache_timer, CACHE_CHECK_MS);
+        return;
+    }
     loop_timer_cancel(worker->start_timer);
     if (worker->starting)
         finish_start(worker);
+}
+
+static void on_cache_check(void *opaque)
+{
+    worker_continue_start(opaque);
 }
 
 void worker_await_start(Worker *worker)
@@ -421,6 +438,8 @@ void worker_await_start(Worker *worker)
         cc = display_channel_awaits_data(worker->display);
         if (cc)
             channel_client_step(cc, STEP_MS);
+        else
+            g_usleep(CACHE_CHECK_MS * 1000);
         worker_continue_start(worker);
     }
     if (worker->starting)
@@ -431,6 +450,7 @@ void worker_stop(Worker *worker)
 {
     worker->starting = false;
     loop_timer_cancel(worker->start_timer);
+    loop_timer_cancel(worker->cache_timer);
     if (!worker->running)
         return;
     worker->running = false;
@@ -520,6 +540,7 @@ Worker *worker_new(QXLState *qxl, GError **error)
     g_source_attach(worker->task_source, worker->context);
     worker->poll_timer = loop_timer_new(worker->loop, on_poll, worker);
     worker->start_timer = loop_timer_new(worker->loop, on_start_timeout, worker);
+    worker->cache_timer = loop_timer_new(worker->loop, on_cache_check, worker);
     worker->display = display_channel_new(worker);
     worker->cursor = cursor_channel_new(worker);
     worker->display_ring = (Ring){worker,         interface->get_command,     interface->req_cmd_notification,
@@ -551,6 +572,7 @@ void worker_free(Worker *worker)
     display_channel_free(worker->display);
     loop_timer_free(worker->poll_timer);
     loop_timer_free(worker->start_timer);
+    loop_timer_free(worker->cache_timer);
     task_queue_free(worker->tasks);
     g_source_destroy(worker->task_source);
     g_source_unref(worker->task_source);
