@@ -195,6 +195,13 @@ void channel_client_remove(ChannelClient *cc, PipeItem *item)
     pipe_item_free(item);
 }
 
+void channel_client_replace(ChannelClient *cc, PipeItem *old, PipeItem *item)
+{
+    cc->pipe_bytes += item->bytes;
+    g_queue_insert_before_link(&cc->pipe, &old->link, &item->link);
+    channel_client_remove(cc, old);
+}
+
 unsigned channel_client_pipe_length(const ChannelClient *cc)
 {
     return cc->pipe.length;

@@ -72,6 +72,8 @@ void channel_client_push(ChannelClient *cc, PipeItem *item);
 void channel_client_queue(ChannelClient *cc, PipeItem *item);
 /* The item becomes the next one to be sent. */
 void channel_client_queue_next(ChannelClient *cc, PipeItem *item);
+/* Puts an item into the place of one that is queued, which is freed. */
+void channel_client_replace(ChannelClient *cc, PipeItem *old, PipeItem *item);
 /* Takes the item out of the queue and frees it. */
 void channel_client_remove(ChannelClient *cc, PipeItem *item);
 void channel_client_pump(ChannelClient *cc);

@@ -336,6 +336,37 @@ void client_streams_end(DisplayClient *dc)
 
 /* --- frames --- */
 
+static bool region_contains(pixman_region32_t *all, pixman_region32_t *part)
+{
+    pixman_region32_t rest;
+    bool contains;
+
+    pixman_region32_init(&rest);
+    pixman_region32_subtract(&rest, part, all);
+    contains = !pixman_region32_not_empty(&rest);
+    pixman_region32_fini(&rest);
+    return contains;
+}
+
+void client_stream_hold_place(DisplayClient *dc, VideoStream *stream, const DrawOp *op)
+{
+    ClientStream *cs = dc->streams[stream->id];
+    pixman_region32_t region, last;
+
+    if (cs)
+        cs->place = NULL;
+    if (!cs || !cs->encoder || !stream->frame || !rect_equal(&stream->frame->op->box, &op->box))
+        return;
+    draw_op_region(op, &region);
+    draw_op_region(stream->frame->op, &last);
+    /* What was drawn over it, or read it, has taken away from these. */
+    if (pixman_region32_not_empty(&region) && pixman_region32_equal(&region, &last) &&
+        region_contains(&cs->vis, &region) && region_contains(&cs->clip, &region))
+        cs->place = display_hold_frame(stream->frame, cs);
+    pixman_region32_fini(&region);
+    pixman_region32_fini(&last);
+}
+
 static bool queue_frame(ClientStream *cs, Drawable *drawable, pixman_region32_t *region)
 {
     const StreamShape *shape = &cs->stream->shape;
@@ -344,16 +375,20 @@ static bool queue_frame(ClientStream *cs, Drawable *drawable, pixman_region32_t 
     bool sized = !rect_equal(&shape->box, &op->box) || area->right - area->left != (int32_t)shape->width ||
                  area->bottom - area->top != (int32_t)shape->height;
 
+    PipeItem *place = g_steal_pointer(&cs->place);
+
     if (!cs->encoder)
         return false;
     if (sized && !channel_client_has_cap(&cs->dc->cc, SPICE_DISPLAY_CAP_SIZED_STREAM)) {
+        if (place)
+            channel_client_remove(&cs->dc->cc, place);
         cover(cs, region);
         return false;
     }
     if (!cs->created)
         start(cs, region);
     uncover(cs, &op->box, region);
-    display_queue_frame(cs->dc, drawable, cs, sized);
+    display_queue_frame(cs->dc, drawable, cs, sized, place);
     return true;
 }
 

@@ -24,6 +24,7 @@ struct ClientStream {
     uint32_t report_id;     /* that its reports carry, 0 = it makes none */
     pixman_region32_t vis;  /* pixels that show the video, or will when its frames are played; worth a repair */
     pixman_region32_t clip; /* where frames may be painted */
+    PipeItem *place;        /* in the queue, that the next frame will take; else NULL */
 };
 
 /*
@@ -31,6 +32,11 @@ struct ClientStream {
  * the drawable itself was queued, as a frame; otherwise the caller queues it.
  */
 bool client_streams_queue(DisplayClient *dc, VideoStream *stream, Drawable *drawable);
+/*
+ * Before that drawable is added: if the last frame still waits in a client's queue, and nothing has come since that has
+ * to do with it, the next one will take its place. Else a video would never get to the head of a long queue.
+ */
+void client_stream_hold_place(DisplayClient *dc, VideoStream *stream, const DrawOp *op);
 /* Streams that show something in the region are cut off, and their true pixels queued. */
 void client_streams_detach(DisplayClient *dc, pixman_region32_t *region);
 /* The stream is over for the client. `repair`: it gets the true pixels. */

@@ -92,8 +92,10 @@ void display_client_choose_wan(DisplayClient *dc);
 
 /* display-items.c: what is put into the queue (channel_client_queue; the caller pumps) */
 void display_queue_drawable(DisplayClient *dc, Drawable *drawable);
-/* The drawable is a frame of the stream. */
-void display_queue_frame(DisplayClient *dc, Drawable *drawable, ClientStream *stream, bool sized);
+/* The drawable is a frame of the stream. `place`: in the queue, as display_hold_frame() gave it; NULL = the end. */
+void display_queue_frame(DisplayClient *dc, Drawable *drawable, ClientStream *stream, bool sized, PipeItem *place);
+/* The frame's place in the queue, NULL if it is not there. It is no longer the frame's: to be given to another one. */
+PipeItem *display_hold_frame(Drawable *frame, const ClientStream *stream);
 /* Takes all frames of the stream out of the queue. */
 void display_unqueue_frames(DisplayClient *dc, const ClientStream *stream);
 void display_queue_op(DisplayClient *dc, DrawOp *op); /* takes a reference of its own */

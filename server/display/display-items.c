@@ -59,21 +59,23 @@ static DrawItem *draw_item_new(DisplayClient *dc, DrawOp *op)
     return draw;
 }
 
-static void queue_draw_item(DrawItem *draw, Drawable *drawable)
+static DrawItem *drawable_item_new(DisplayClient *dc, Drawable *drawable)
 {
+    DrawItem *draw = draw_item_new(dc, drawable->op);
+
     draw->drawable = drawable_ref(drawable);
     drawable->owner_data = g_slist_prepend(drawable->owner_data, draw);
-    channel_client_queue(&draw->dc->cc, &draw->item);
+    return draw;
 }
 
 void display_queue_drawable(DisplayClient *dc, Drawable *drawable)
 {
-    queue_draw_item(draw_item_new(dc, drawable->op), drawable);
+    channel_client_queue(&dc->cc, &drawable_item_new(dc, drawable)->item);
 }
 
-void display_queue_frame(DisplayClient *dc, Drawable *drawable, ClientStream *stream, bool sized)
+void display_queue_frame(DisplayClient *dc, Drawable *drawable, ClientStream *stream, bool sized, PipeItem *place)
 {
-    DrawItem *draw = draw_item_new(dc, drawable->op);
+    DrawItem *draw = drawable_item_new(dc, drawable);
 
     draw->stream = stream;
     draw->sized = sized;
@@ -81,7 +83,33 @@ void display_queue_frame(DisplayClient *dc, Drawable *drawable, ClientStream *st
     draw->mm_time = server_mm_time();
     if (draw->mm_time == 0)
         draw->mm_time = 1; /* 0 is no time to clients */
-    queue_draw_item(draw, drawable);
+    if (place)
+        channel_client_replace(&dc->cc, place, &draw->item);
+    else
+        channel_client_queue(&dc->cc, &draw->item);
+}
+
+static void count_dropped(const DrawItem *draw)
+{
+    /* If the client had no chance to take it, that says nothing about the client. */
+    if (draw->stream && draw->round != worker_round(display_client_channel(draw->dc)->worker))
+        client_stream_frame_dropped(draw->stream);
+}
+
+PipeItem *display_hold_frame(Drawable *frame, const ClientStream *stream)
+{
+    for (GSList *l = frame->owner_data; l; l = l->next) {
+        DrawItem *draw = l->data;
+
+        if (draw->stream != stream)
+            continue;
+        count_dropped(draw);
+        frame->owner_data = g_slist_remove(frame->owner_data, draw);
+        draw->drawable = NULL;
+        drawable_unref(frame);
+        return &draw->item;
+    }
+    return NULL;
 }
 
 void display_unqueue_frames(DisplayClient *dc, const ClientStream *stream)
@@ -105,9 +133,7 @@ void display_unqueue_drawable(Drawable *drawable)
     while (drawable->owner_data) {
         DrawItem *draw = ((GSList *)drawable->owner_data)->data;
 
-        /* If the client had no chance to take it, that says nothing about the client. */
-        if (draw->stream && draw->round != worker_round(display_client_channel(draw->dc)->worker))
-            client_stream_frame_dropped(draw->stream);
+        count_dropped(draw);
         channel_client_remove(&draw->dc->cc, &draw->item);
     }
 }

@@ -140,9 +140,14 @@ static void detach_read(VideoStreams *videos, const DrawOp *op)
 
 VideoStream *video_streams_before(VideoStreams *videos, const DrawOp *op)
 {
+    VideoStream *stream;
+
     if (videos->n)
         detach_read(videos, op);
-    return next_frame_of(videos, op);
+    stream = next_frame_of(videos, op);
+    for (GList *l = videos->display->channel.clients; stream && l; l = l->next)
+        client_stream_hold_place(l->data, stream, op);
+    return stream;
 }
 
 void video_streams_after(VideoStreams *videos, VideoStream *stream, Drawable *drawable)
