@@ -9,12 +9,11 @@
 #include "server/net/stream.h"
 
 #include <spice/protocol.h>
-#include <stdlib.h>
 
 /* A client reports after so many frames, or so much time. */
 #define REPORT_FRAMES 5
 #define REPORT_MS 1000
-/* Of a client whose line was measured as slow, or was not measured; bit/s. */
+/* Of a client whose line is slow, and nobody knows how slow; bit/s. */
 #define SLOW_BIT_RATE (2500 * 1000)
 
 /* --- regions --- */
@@ -140,20 +139,16 @@ static uint64_t box_pixels(const Rect *r)
 /* The part of the line that this stream may take at first, by the areas of all. */
 static uint64_t first_bit_rate(DisplayClient *dc, const VideoStream *stream)
 {
-    const char *text = g_getenv("SPICE_BIT_RATE"); /* megabits */
-    double rate = text ? g_ascii_strtod(text, NULL) * 1024 * 1024 : 0;
+    uint64_t rate = MAX(dc->video_bit_rate, client_bit_rate(dc->cc.client));
     const VideoStreams *videos = display_client_channel(dc)->videos;
     uint64_t all = 0;
 
-    if (!(rate > 0)) {
-        rate = (double)MAX(dc->video_bit_rate, client_bit_rate(dc->cc.client));
-        if (rate <= 0 && dc->cc.link.low_bandwidth)
-            rate = SLOW_BIT_RATE;
-    }
+    if (rate == 0 && dc->cc.link.low_bandwidth)
+        rate = SLOW_BIT_RATE;
     for (unsigned id = 0; id < MAX_STREAMS; id++)
         if (videos->streams[id])
             all += box_pixels(&videos->streams[id]->shape.box);
-    return (uint64_t)(MIN(rate, 1e15) * (double)box_pixels(&stream->shape.box) / (double)MAX(all, 1));
+    return (uint64_t)((double)rate * (double)box_pixels(&stream->shape.box) / (double)MAX(all, 1));
 }
 
 static VideoEncoder *new_encoder(ClientStream *cs)
