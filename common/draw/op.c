@@ -84,7 +84,7 @@ uint64_t draw_op_bytes(const DrawOp *op)
 
     for (unsigned i = 0; i < n; i++)
         if (images[i]->type == SPICE_IMAGE_TYPE_BITMAP)
-            bytes += g_bytes_get_size(images[i]->bitmap.data);
+            bytes += image_byte_size(images[i]);
     if (op->type == QXL_DRAW_STROKE && op->u.stroke.path)
         bytes += (uint64_t)op->u.stroke.path->n_points * sizeof(Point) +
                  (uint64_t)op->u.stroke.path->n_segments * sizeof(PathSegment);

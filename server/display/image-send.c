@@ -81,7 +81,7 @@ static void fill_bitmap(SendContext *ctx, const Image *image, bool compress, uns
     out->type = SPICE_IMAGE_TYPE_BITMAP;
     out->format = bitmap->format;
     out->stride = bitmap->stride;
-    out->data = g_bytes_get_data(bitmap->data, &size);
+    out->data = g_bytes_get_data(bitmap_data(bitmap), &size);
     out->size = size;
 }
 
