@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/core/loop.h"
 
-#include <glib-unix.h>
-
 struct Loop {
     SpiceCoreInterface *core; /* host loop; else NULL */
     GMainContext *context;    /* worker loop; else NULL */
@@ -13,7 +11,8 @@ struct LoopTimer {
     LoopTimerFunc func;
     void *opaque;
     SpiceTimer *host;
-    GSource *source; /* a source that is ready at its ready time */
+    GSource *source;
+    gint64 deadline; /* monotonic us; -1 = not running. Of a worker loop */
 };
 
 struct LoopWatch {
@@ -24,7 +23,7 @@ struct LoopWatch {
     int mask;
     SpiceWatch *host;
     GSource *source;
-    gpointer tag;
+    GPollFD poll;
 };
 
 Loop *loop_new_host(SpiceCoreInterface *core)
@@ -55,23 +54,49 @@ bool loop_is_host(const Loop *loop)
     return loop->core != NULL;
 }
 
-/* The sources have no prepare or check function: GLib then goes by their ready time and their fds. */
+/* The sources keep deadlines and conditions in fields of their own, which the loop reads before it sleeps: setting them
+ * through GLib would wake the loop up each time, also where it is the loop's own thread that sets them. */
+static void wake_others_loop(const Loop *loop)
+{
+    if (!g_main_context_is_owner(loop->context))
+        g_main_context_wakeup(loop->context);
+}
 
 typedef struct TimerSource {
     GSource source;
     LoopTimer *timer;
 } TimerSource;
 
+static gboolean timer_prepare(GSource *source, gint *timeout)
+{
+    const LoopTimer *timer = ((TimerSource *)source)->timer;
+    gint64 left;
+
+    *timeout = -1;
+    if (timer->deadline < 0)
+        return FALSE;
+    left = timer->deadline - g_source_get_time(source);
+    *timeout = left <= 0 ? 0 : (gint)MIN((left + 999) / 1000, G_MAXINT);
+    return left <= 0;
+}
+
+static gboolean timer_check(GSource *source)
+{
+    const LoopTimer *timer = ((TimerSource *)source)->timer;
+
+    return timer->deadline >= 0 && timer->deadline <= g_source_get_time(source);
+}
+
 static gboolean timer_dispatch(GSource *source, GSourceFunc callback, gpointer data)
 {
     LoopTimer *timer = ((TimerSource *)source)->timer;
 
-    g_source_set_ready_time(source, -1);
+    timer->deadline = -1;
     timer->func(timer->opaque);
     return G_SOURCE_CONTINUE;
 }
 
-static GSourceFuncs timer_funcs = {.dispatch = timer_dispatch};
+static GSourceFuncs timer_funcs = {.prepare = timer_prepare, .check = timer_check, .dispatch = timer_dispatch};
 
 LoopTimer *loop_timer_new(Loop *loop, LoopTimerFunc func, void *opaque)
 {
@@ -80,6 +105,7 @@ LoopTimer *loop_timer_new(Loop *loop, LoopTimerFunc func, void *opaque)
     timer->loop = loop;
     timer->func = func;
     timer->opaque = opaque;
+    timer->deadline = -1;
     if (loop->core) {
         timer->host = loop->core->timer_add(func, opaque);
     } else {
@@ -90,12 +116,18 @@ LoopTimer *loop_timer_new(Loop *loop, LoopTimerFunc func, void *opaque)
     return timer;
 }
 
+static void set_deadline(LoopTimer *timer, gint64 deadline)
+{
+    timer->deadline = deadline;
+    wake_others_loop(timer->loop);
+}
+
 void loop_timer_start(LoopTimer *timer, uint32_t ms)
 {
     if (timer->host)
         timer->loop->core->timer_start(timer->host, ms);
     else if (timer->source)
-        g_source_set_ready_time(timer->source, g_get_monotonic_time() + (gint64)ms * 1000);
+        set_deadline(timer, g_get_monotonic_time() + (gint64)ms * 1000);
 }
 
 void loop_timer_cancel(LoopTimer *timer)
@@ -103,7 +135,7 @@ void loop_timer_cancel(LoopTimer *timer)
     if (timer->host)
         timer->loop->core->timer_cancel(timer->host);
     else if (timer->source)
-        g_source_set_ready_time(timer->source, -1);
+        timer->deadline = -1;
 }
 
 void loop_timer_free(LoopTimer *timer)
@@ -124,10 +156,23 @@ typedef struct WatchSource {
     LoopWatch *watch;
 } WatchSource;
 
+static gboolean watch_prepare(GSource *source, gint *timeout)
+{
+    *timeout = -1;
+    return FALSE;
+}
+
+static gboolean watch_check(GSource *source)
+{
+    const LoopWatch *watch = ((WatchSource *)source)->watch;
+
+    return (watch->poll.revents & (watch->poll.events | G_IO_HUP | G_IO_ERR)) != 0;
+}
+
 static gboolean watch_dispatch(GSource *source, GSourceFunc callback, gpointer data)
 {
     LoopWatch *watch = ((WatchSource *)source)->watch;
-    GIOCondition ready = g_source_query_unix_fd(source, watch->tag);
+    GIOCondition ready = watch->poll.revents;
     int events = 0;
 
     if (ready & (G_IO_IN | G_IO_HUP | G_IO_ERR))
@@ -140,11 +185,11 @@ static gboolean watch_dispatch(GSource *source, GSourceFunc callback, gpointer d
     return G_SOURCE_CONTINUE;
 }
 
-static GSourceFuncs watch_funcs = {.dispatch = watch_dispatch};
+static GSourceFuncs watch_funcs = {.prepare = watch_prepare, .check = watch_check, .dispatch = watch_dispatch};
 
-static GIOCondition mask_to_condition(int mask)
+static gushort mask_to_condition(int mask)
 {
-    return (mask & SPICE_WATCH_EVENT_READ ? G_IO_IN : 0) | (mask & SPICE_WATCH_EVENT_WRITE ? G_IO_OUT : 0);
+    return (gushort)((mask & SPICE_WATCH_EVENT_READ ? G_IO_IN : 0) | (mask & SPICE_WATCH_EVENT_WRITE ? G_IO_OUT : 0));
 }
 
 LoopWatch *loop_watch_new(Loop *loop, int fd, int mask, LoopWatchFunc func, void *opaque)
@@ -161,7 +206,8 @@ LoopWatch *loop_watch_new(Loop *loop, int fd, int mask, LoopWatchFunc func, void
     } else {
         watch->source = g_source_new(&watch_funcs, sizeof(WatchSource));
         ((WatchSource *)watch->source)->watch = watch;
-        watch->tag = g_source_add_unix_fd(watch->source, fd, mask_to_condition(mask));
+        watch->poll = (GPollFD){fd, mask_to_condition(mask), 0};
+        g_source_add_poll(watch->source, &watch->poll);
         g_source_attach(watch->source, loop->context);
     }
     return watch;
@@ -174,8 +220,10 @@ void loop_watch_set_mask(LoopWatch *watch, int mask)
     watch->mask = mask;
     if (watch->host)
         watch->loop->core->watch_update_mask(watch->host, mask);
-    else if (watch->source)
-        g_source_modify_unix_fd(watch->source, watch->tag, mask_to_condition(mask));
+    if (watch->source) {
+        watch->poll.events = mask_to_condition(mask);
+        wake_others_loop(watch->loop);
+    }
 }
 
 void loop_watch_free(LoopWatch *watch)

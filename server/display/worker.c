@@ -499,11 +499,13 @@ static gpointer worker_main(gpointer data)
     Worker *worker = data;
 
     block_signals();
+    g_main_context_acquire(worker->context); /* nobody else ever runs it */
     g_main_context_push_thread_default(worker->context);
     while (!worker->quit) {
         g_main_context_iteration(worker->context, TRUE);
         process_rings(worker);
     }
+    g_main_context_release(worker->context);
     g_main_context_pop_thread_default(worker->context);
     return NULL;
 }
