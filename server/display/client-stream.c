@@ -467,6 +467,10 @@ void client_streams_report(DisplayClient *dc, uint32_t id, uint32_t report_id, c
     if (report->num_frames == 0 && report->num_drops == UINT32_MAX) {
         g_info("display %u: the client cannot play a stream with codec %u", dc->cc.channel->id,
                video_encoder_codec(cs->encoder));
+        /* Instead of a clip, which clients that have given it up already do not know what to do with. */
+        push_destroy(cs);
+        cs->created = false;
+        pixman_region32_clear(&cs->clip);
         detach(cs);
         drop_encoder(cs);
     } else if (report_id == cs->report_id) {

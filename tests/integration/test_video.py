@@ -12,10 +12,10 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from client import Client  # noqa: E402
-from journey import DISPLAY, check, equal, main  # noqa: E402
+from journey import DISPLAY, MAIN, check, equal, main  # noqa: E402
 from scene import XOR, noise  # noqa: E402
 from stage import (ACTIVATE_REPORT, BEGIN, BOX, CLIP, COPY, CREATE, DATA, DATA_SIZED, DESTROY, MORE,  # noqa: E402
-                   Stage)
+                   MULTI_MEDIA_TIME, Stage)
 
 def rows(picture, box):
     width, _, data = picture
@@ -293,6 +293,40 @@ def test_migration():
         j.quiet()
 
 
+def test_codecs():
+    """All codecs that a server has on this machine. A client that lacks a plugin says so, and then gets pictures."""
+    def write(scene):
+        scene.video(BOX, BEGIN + MORE)
+        still(scene, BOX, BEGIN + MORE)
+        return scene.commands
+
+    for codec in ("gstreamer:vp8", "gstreamer:vp9", "gstreamer:h264", "gstreamer:mjpeg"):
+        with Stage(write, video_codecs=codec) as j:
+            host = j.host()
+            j.connect(host)
+            host.play_to(j.places)
+            like = wait_like(j, host, BOX)
+            j.compare(host, codec)
+            j.wait_ended()
+            print(f"# {codec}: {like:.1f} dB, {j.count(DATA)} frames")
+            equal(j.count(CREATE), 1, "streams")
+
+
+def test_slow_line():
+    """Frames that take long on the way: the client's clock is set back, so that they come in time."""
+    def write(scene):
+        scene.video((0, 0, 640, 480), BEGIN + MORE)
+
+    with Stage(write) as j:
+        host = j.host(env={"SPICE_BIT_RATE": "0.2"})
+        j.connect(host)
+        host.play_to("end")
+        j.compare(host)
+        j.wait_ended()
+        equal(j.count(CREATE), 1, "streams")
+        check(j.count(MULTI_MEDIA_TIME, channel=MAIN) > 0, "the clock was not set back")
+
+
 def test_like_stock():
     """The stock library makes as many streams, frames and clips of the same pictures."""
     def write(scene):
@@ -319,4 +353,4 @@ def test_like_stock():
 
 if __name__ == "__main__":
     sys.exit(main([test_plays, test_filter, test_drawn_over, test_blended, test_sized, test_clipped, test_many, test_stop,
-                   test_late_client, test_two_clients, test_migration, test_like_stock]))
+                   test_late_client, test_two_clients, test_migration, test_codecs, test_slow_line, test_like_stock]))

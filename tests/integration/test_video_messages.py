@@ -17,7 +17,7 @@ from stage import (ACTIVATE_REPORT, BOX, CLIP, COPY, CREATE, DATA, DATA_SIZED, D
 
 FILL = 302
 PREFERRED_CODECS = 105
-SIZED_STREAM, STREAM_REPORT, MULTI_CODEC, CODEC_MJPEG = (1 << n for n in (0, 4, 8, 9))
+SIZED_STREAM, STREAM_REPORT, MULTI_CODEC, CODEC_MJPEG, CODEC_VP8 = (1 << n for n in (0, 4, 8, 9, 10))
 ALL_CAPS = 0x3BF
 LEAD = 45  # frames that are shown first: 21 begin a stream, if this machine does not pause among them
 MJPEG, VP8, VP9 = 1, 2, 4
@@ -194,7 +194,7 @@ def test_cannot_decode():
         s.lead()
         s.report(49, 0, 0, UNKNOWN)
         answer = s.display.read_until(COPY)
-        equal(types(answer), [CLIP, COPY], "the answer")
+        equal(types(answer), [DESTROY, COPY], "the answer")
         equal(types(s.play(3)), [COPY] * 3, "later frames")
         s.report(49, 0, 0, UNKNOWN)
         s.report(3, 0, 0, UNKNOWN)
@@ -227,6 +227,23 @@ def test_preferred_codecs():
         begin = types(messages).index(CREATE)
         equal(types(messages[begin:])[:3], [CREATE, ACTIVATE_REPORT, DATA], "the new beginning")
         equal(create_of(messages[begin]).codec, MJPEG, "codec")
+        s.end()
+
+
+def test_two_codecs():
+    """Each client gets the codec that it prefers."""
+    with Stage(plain) as j:
+        s = Screening(j, env={"SPICE_DEBUG_ALLOW_MC": "1"})
+        with Session(s.host.port) as second:
+            display = second.open(DISPLAY, channel_caps=ALL_CAPS | CODEC_VP8)
+            display.send(DISPLAY_INIT, display_init())
+            display.send(PREFERRED_CODECS, bytes([2, VP8, MJPEG]))
+            display.read_all(0.3)
+            first = s.lead()
+            messages = display.read_all(0.3)
+            check(CREATE in types(messages), "the second client got no stream")
+            codecs = [create_of(next(m for m in got if m.type == CREATE)).codec for got in (first, messages)]
+            equal(codecs, [MJPEG, VP8], "codecs")
         s.end()
 
 
@@ -265,4 +282,4 @@ def test_slow_client():
 
 if __name__ == "__main__":
     sys.exit(main([test_order, test_clip_comes_first, test_without_codecs, test_old_client, test_sized, test_cannot_decode,
-                   test_reports, test_preferred_codecs, test_slow_client]))
+                   test_reports, test_preferred_codecs, test_two_codecs, test_slow_client]))

@@ -10,6 +10,7 @@ from scene import Scene
 
 COPY, CREATE, DATA, CLIP, DESTROY, DATA_SIZED, ACTIVATE_REPORT = 304, 122, 123, 124, 125, 316, 319
 REPORT = 102
+MULTI_MEDIA_TIME = 106  # of the main channel
 BOX = (100, 100, 160, 120)
 BEGIN = 24  # frames: enough for a stream to begin
 MORE = 60
@@ -29,10 +30,10 @@ class Stage(Journey):
             host.play_to(1)  # there is a primary surface
         return super().connect(host, **options)
 
-    def count(self, number, name=None):
-        """Display messages of that type, in all phases or one."""
+    def count(self, number, name=None, channel=DISPLAY):
+        """Messages of that type, in all phases or one."""
         names = [name] if name else [p["name"] for p in self.tap.stats()["phases"]]
-        return sum(self.message_count(n, number) for n in names)
+        return sum(self.message_count(n, number, channel) for n in names)
 
     def report_count(self):
         return sum(c["from_client"]["types"].get(str(REPORT), {}).get("messages", 0)
