@@ -210,8 +210,6 @@ static int set_wan(int *setting, spice_wan_compression_t comp)
 
 int spice_server_set_jpeg_compression(SpiceServer *s, spice_wan_compression_t comp)
 {
-    if (comp == SPICE_WAN_COMPRESSION_ALWAYS)
-        API_NOT_IMPLEMENTED();
     return set_wan(&s->config.jpeg, comp);
 }
 
