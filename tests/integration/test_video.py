@@ -294,6 +294,30 @@ def test_migration():
         j.quiet()
 
 
+def test_with_jpeg():
+    """Pictures may be approximate on a slow line; what is sent in a video's place, and what is made of it, is not."""
+    bits = (400, 300, 60, 50)
+
+    def write(scene):
+        scene.video(BOX, BEGIN + 20)
+        scene.copy_bits(bits, 110, 110)
+        scene.fill((90, 130, 200, 40), 0x7f7f7f, XOR)
+        scene.video(BOX, 10, 30)
+        return scene.commands
+
+    with Stage(write, jpeg="always") as j:
+        host = j.host()
+        j.connect(host)
+        host.play_to(j.places)
+        j.wait_count(CREATE, 1)
+        j.wait_ended()
+        wanted = j.picture(host)
+        for box in (BOX, bits):
+            deadline = time.monotonic() + 5
+            while psnr(j.picture(j.client), wanted, box) < math.inf:
+                check(time.monotonic() < deadline, "not exact:", box)
+
+
 def random_scene(seed):
     """Two videos, and around and over them whatever may be drawn; at last nothing but the picture itself."""
     rand = random.Random(seed)
@@ -419,4 +443,5 @@ def test_like_stock():
 
 if __name__ == "__main__":
     sys.exit(main([test_plays, test_filter, test_drawn_over, test_blended, test_sized, test_clipped, test_many, test_stop,
-                   test_late_client, test_two_clients, test_migration, test_random, test_codecs, test_slow_line, test_like_stock]))
+                   test_late_client, test_two_clients, test_migration, test_with_jpeg, test_random, test_codecs,
+                   test_slow_line, test_like_stock]))
