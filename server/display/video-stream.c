@@ -28,7 +28,7 @@ VideoStreams *video_streams_new(DisplayChannel *display, int mode, const char *c
     return videos;
 }
 
-static void stream_free(VideoStreams *videos, VideoStream *stream)
+static void video_stream_free(VideoStreams *videos, VideoStream *stream)
 {
     videos->streams[stream->id] = NULL;
     videos->n--;
@@ -41,7 +41,7 @@ void video_streams_free(VideoStreams *videos)
 {
     for (unsigned id = 0; id < MAX_STREAMS; id++)
         if (videos->streams[id])
-            stream_free(videos, videos->streams[id]);
+            video_stream_free(videos, videos->streams[id]);
     loop_timer_free(videos->timer);
     g_array_unref(videos->codecs);
     g_free(videos);
@@ -49,7 +49,7 @@ void video_streams_free(VideoStreams *videos)
 
 /* --- beginning --- */
 
-static VideoStream *stream_new(VideoStreams *videos, const StreamShape *shape, unsigned fps, gint64 now)
+static VideoStream *video_stream_new(VideoStreams *videos, const StreamShape *shape, unsigned fps, gint64 now)
 {
     VideoStream *stream;
     uint32_t id = MAX_STREAMS;
@@ -93,7 +93,7 @@ static VideoStream *next_frame_of(VideoStreams *videos, const DrawOp *op)
     stream = find_continued(videos, &shape, now);
     if (stream || !stream_detector_add(&videos->detector, op, &shape, now, &fps))
         return stream;
-    return stream_new(videos, &shape, fps, now);
+    return video_stream_new(videos, &shape, fps, now);
 }
 
 /* --- operations --- */
@@ -168,18 +168,18 @@ void video_streams_after(VideoStreams *videos, VideoStream *stream, Drawable *dr
 
 /* --- ending --- */
 
-static void stream_end(VideoStreams *videos, VideoStream *stream, bool repair)
+static void video_stream_end(VideoStreams *videos, VideoStream *stream, bool repair)
 {
     for (GList *l = videos->display->channel.clients; l; l = l->next)
         client_stream_end(l->data, stream, repair);
-    stream_free(videos, stream);
+    video_stream_free(videos, stream);
 }
 
 static void end_all(VideoStreams *videos, bool repair)
 {
     for (unsigned id = 0; id < MAX_STREAMS; id++)
         if (videos->streams[id])
-            stream_end(videos, videos->streams[id], repair);
+            video_stream_end(videos, videos->streams[id], repair);
     loop_timer_cancel(videos->timer);
 }
 
@@ -205,7 +205,7 @@ static void on_timeout(void *opaque)
         if (!stream)
             continue;
         if (now - stream->frame_us >= STREAM_TIMEOUT_US)
-            stream_end(videos, stream, true);
+            video_stream_end(videos, stream, true);
         else
             next = MIN(next, stream->frame_us + STREAM_TIMEOUT_US - now);
     }

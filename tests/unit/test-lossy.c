@@ -566,8 +566,8 @@ static DrawOp *any_op(World *w)
 /* The same with errors of 1, as if it had been compressed. */
 static Image *approximation(World *w, const Image *image)
 {
-    gsize size = g_bytes_get_size(image->bitmap.data);
-    uint32_t *pixels = g_memdup2(g_bytes_get_data(image->bitmap.data, NULL), size);
+    gsize size = g_bytes_get_size(bitmap_data(&image->bitmap));
+    uint32_t *pixels = g_memdup2(g_bytes_get_data(bitmap_data(&image->bitmap), NULL), size);
 
     for (gsize i = 0; i < size / 4; i++)
         for (unsigned shift = 0; shift < 24; shift += 8) {
