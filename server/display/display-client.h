@@ -101,7 +101,8 @@ void display_queue_frame(DisplayClient *dc, Drawable *drawable, ClientStream *st
 PipeItem *display_hold_frame(Drawable *frame, const ClientStream *stream);
 /* Takes all frames of the stream out of the queue. */
 void display_unqueue_frames(DisplayClient *dc, const ClientStream *stream);
-void display_queue_op(DisplayClient *dc, DrawOp *op); /* takes a reference of its own */
+/* One that the server made: no approximation of it is sent. Takes a reference of its own. */
+void display_queue_op(DisplayClient *dc, DrawOp *op);
 void display_queue_surface_image(DisplayClient *dc, Surface *surface, const Rect *area);
 /* The drawable is hidden: its items are taken out of all queues. */
 void display_unqueue_drawable(Drawable *drawable);

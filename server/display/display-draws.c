@@ -11,7 +11,6 @@
 #include "server/core/server.h"
 #include "server/display/client-stream.h"
 #include "server/display/display-client.h"
-#include "server/display/worker.h"
 
 #define RED_GROUP 2 /* low half of the ids of images that the server makes */
 
@@ -109,7 +108,7 @@ static void draw_item_send(ChannelClient *cc, PipeItem *item)
     g_autoptr(GArray) needs = NULL;
 
     if (draw->stream && client_stream_send(draw->stream, draw->op, draw->mm_time, draw->sized))
-        return;
+        return; /* what a video shows is no matter of the map: it is made good before anybody needs it */
     if (draw->drawable)
         needs = lossy_map_needs(dc->lossy, draw->op);
     if (draw->as_result || (needs && !draw->drawable->pending)) {
@@ -162,6 +161,11 @@ void display_queue_drawable(DisplayClient *dc, Drawable *drawable)
     channel_client_queue(&dc->cc, &drawable_item_new(dc, drawable)->item);
 }
 
+void display_queue_op(DisplayClient *dc, DrawOp *op)
+{
+    channel_client_queue(&dc->cc, &draw_item_new(dc, op)->item);
+}
+
 void display_queue_frame(DisplayClient *dc, Drawable *drawable, ClientStream *stream, bool sized, PipeItem *place)
 {
     DrawItem *draw = drawable_item_new(dc, drawable);
@@ -210,11 +214,6 @@ void display_unqueue_frames(DisplayClient *dc, const ClientStream *stream)
         if (item->ops == &draw_item_ops && ((DrawItem *)item)->stream == stream)
             channel_client_remove(&dc->cc, item);
     }
-}
-
-void display_queue_op(DisplayClient *dc, DrawOp *op)
-{
-    channel_client_queue(&dc->cc, &draw_item_new(dc, op)->item);
 }
 
 void display_queue_surface_image(DisplayClient *dc, Surface *surface, const Rect *area)

@@ -3,8 +3,6 @@
 #include "common/draw/canvas.h"
 #include "common/wire/msg-display.h"
 #include "server/core/client.h"
-#include "server/core/server.h"
-#include "server/display/client-stream.h"
 #include "server/display/display-client.h"
 
 #include <spice/protocol.h>

@@ -168,7 +168,7 @@ void video_streams_after(VideoStreams *videos, VideoStream *stream, Drawable *dr
 
 /* --- ending --- */
 
-static void stream_end(VideoStreams *videos, VideoStream *stream, bool repair)
+static void video_stream_end(VideoStreams *videos, VideoStream *stream, bool repair)
 {
     for (GList *l = videos->display->channel.clients; l; l = l->next)
         client_stream_end(l->data, stream, repair);
@@ -179,7 +179,7 @@ static void end_all(VideoStreams *videos, bool repair)
 {
     for (unsigned id = 0; id < MAX_STREAMS; id++)
         if (videos->streams[id])
-            stream_end(videos, videos->streams[id], repair);
+            video_stream_end(videos, videos->streams[id], repair);
     loop_timer_cancel(videos->timer);
 }
 
@@ -205,7 +205,7 @@ static void on_timeout(void *opaque)
         if (!stream)
             continue;
         if (now - stream->frame_us >= STREAM_TIMEOUT_US)
-            stream_end(videos, stream, true);
+            video_stream_end(videos, stream, true);
         else
             next = MIN(next, stream->frame_us + STREAM_TIMEOUT_US - now);
     }

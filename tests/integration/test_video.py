@@ -7,13 +7,14 @@ What a scripted client gets is looked at message by message in test_video_messag
 """
 import math
 import os
+import random
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from client import Client  # noqa: E402
 from journey import DISPLAY, MAIN, check, equal, main  # noqa: E402
-from scene import XOR, noise  # noqa: E402
+from scene import XOR, noise, photograph  # noqa: E402
 from stage import (ACTIVATE_REPORT, BEGIN, BOX, CLIP, COPY, CREATE, DATA, DATA_SIZED, DESTROY, MORE,  # noqa: E402
                    MULTI_MEDIA_TIME, Stage)
 
@@ -293,6 +294,95 @@ def test_migration():
         j.quiet()
 
 
+def test_with_jpeg():
+    """Pictures may be approximate on a slow line; what is sent in a video's place, and what is made of it, is not."""
+    bits = (400, 300, 60, 50)
+
+    def write(scene):
+        scene.video(BOX, BEGIN + 20)
+        scene.copy_bits(bits, 110, 110)
+        scene.fill((90, 130, 200, 40), 0x7f7f7f, XOR)
+        scene.video(BOX, 10, 30)
+        return scene.commands
+
+    with Stage(write, jpeg="always") as j:
+        host = j.host()
+        j.connect(host)
+        host.play_to(j.places)
+        j.wait_count(CREATE, 1)
+        j.wait_ended()
+        wanted = j.picture(host)
+        for box in (BOX, bits):
+            deadline = time.monotonic() + 5
+            while psnr(j.picture(j.client), wanted, box) < math.inf:
+                check(time.monotonic() < deadline, "not exact:", box)
+
+
+def random_scene(seed):
+    """Two videos, and around and over them whatever may be drawn; at last nothing but the picture itself."""
+    rand = random.Random(seed)
+
+    def box(size=120):
+        width, height = rand.randint(1, size), rand.randint(1, size)
+        return rand.randint(0, 400 - width), rand.randint(0, 300 - height), width, height
+
+    def draw(scene):
+        kind = rand.randrange(5)
+        if kind == 0:
+            scene.fill(box(), rand.randrange(1 << 24))
+        elif kind == 1:
+            scene.fill(box(), rand.randrange(1 << 24), XOR)
+        elif kind == 2:
+            target = box()
+            scene.copy_bits(target, rand.randint(0, 400 - target[2]), rand.randint(0, 300 - target[3]))
+        elif kind == 3:
+            target = box(40)
+            scene.picture(target, noise(target[2], target[3], rand.randrange(99)))
+        else:
+            target = box()
+            clip = [box() for _ in range(rand.randint(1, 4))]
+            scene.picture(target, photograph(target[2], target[3], rand.randrange(99)), clip=clip)
+
+    def frame(scene, where, i):
+        left, top, width, height = where
+        if rand.random() < 0.1:
+            scene.frame(where, i, clip=[box() for _ in range(rand.randint(1, 4))])
+        elif rand.random() < 0.1:
+            scene.frame(where, i, size=(width - 20, height - 10))
+        elif rand.random() < 0.1:
+            scene.frame((left - 5, top - 5, width + 10, height + 10), i)
+        else:
+            scene.frame(where, i)
+
+    def write(scene):
+        first, second = (60, 60, 140, 110), (180, 120, 150, 120)  # one lies over the other
+        for i in range(160):
+            frame(scene, first, i)
+            if i > 40:
+                frame(scene, second, i)
+            if i > 25 and rand.random() < 0.5:
+                draw(scene)
+            scene.wait(33)
+
+    return write
+
+
+def test_random():
+    rounds = int(os.environ.get("CARAVAN_VIDEO_ROUNDS", "2"))
+    first = int(os.environ.get("CARAVAN_VIDEO_SEED", "1"))
+    for seed in range(first, first + rounds):
+        with Stage(random_scene(seed)) as j:
+            host = j.host()
+            j.connect(host)
+            host.play_to("end")
+            j.compare(host, f"seed {seed}")
+            j.wait_ended()
+            equal(host.sums()[0], j.client.sum(), f"picture after the end, seed {seed}")
+            print(f"# seed {seed}: {j.count(CREATE)} streams, {j.count(DATA) + j.count(DATA_SIZED)} frames, "
+                  f"{j.count(CLIP)} clips")
+            check(j.count(CREATE) >= 1, "streams:", j.count(CREATE))
+
+
 def test_codecs():
     """All codecs that a server has on this machine. A client that lacks a plugin says so, and then gets pictures."""
     def write(scene):
@@ -353,4 +443,5 @@ def test_like_stock():
 
 if __name__ == "__main__":
     sys.exit(main([test_plays, test_filter, test_drawn_over, test_blended, test_sized, test_clipped, test_many, test_stop,
-                   test_late_client, test_two_clients, test_migration, test_codecs, test_slow_line, test_like_stock]))
+                   test_late_client, test_two_clients, test_migration, test_with_jpeg, test_random, test_codecs,
+                   test_slow_line, test_like_stock]))

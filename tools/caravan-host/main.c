@@ -20,8 +20,8 @@
 Host host;
 
 static struct {
-    char *recording, *start, *ticket, *name, *compression, *jpeg, *zlib_glz, *streaming, *video_codecs,
-        *seamless, *playback_compression, *port_device, *tls, *security;
+    char *recording, *start, *ticket, *name, *compression, *jpeg, *zlib_glz, *streaming, *video_codecs, *seamless,
+        *playback_compression, *port_device, *tls, *security;
     int port, tls_port, displays, audio_rate;
     double pace;
     gboolean incoming, audio, sasl;
