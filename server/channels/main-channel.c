@@ -93,10 +93,14 @@ void main_client_greet(MainClient *mc)
 static void main_connected(ChannelClient *cc)
 {
     MainClient *mc = (MainClient *)cc;
+    RedsState *server = cc->channel->server;
 
+    if (!server->had_client && server->before_first_client)
+        server->before_first_client(server);
+    server->had_client = true;
     mc->held = g_array_new(FALSE, FALSE, sizeof(ChannelId));
     net_test_init(&mc->net_test, cc);
-    agent_client_connected(cc->channel->server->agent, mc);
+    agent_client_connected(server->agent, mc);
     if (cc->client->target)
         return; /* silent until the client says how it migrates */
     main_client_greet(mc);
