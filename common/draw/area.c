@@ -52,13 +52,13 @@ static bool area_fetch_mask(Draw *draw, const Image *image, Pixels *mask, bool *
     if (image->type != SPICE_IMAGE_TYPE_BITMAP || image->width == 0 || image->height == 0 ||
         image->width > G_MAXINT32 || image->height > G_MAXINT32 ||
         (bitmap->format != SPICE_BITMAP_FMT_1BIT_LE && bitmap->format != SPICE_BITMAP_FMT_1BIT_BE) ||
-        bitmap->stride < (image->width + 7) / 8 || g_bytes_get_size(bitmap->data) / bitmap->stride < image->height) {
+        bitmap->stride < (image->width + 7) / 8) {
         g_set_error(error, CANVAS_ERROR, CANVAS_ERROR_IMAGE, "image cannot be a mask");
         return false;
     }
     *msb_first = bitmap->format == SPICE_BITMAP_FMT_1BIT_BE;
     memset(mask, 0, sizeof(*mask));
-    mask->data = (uint8_t *)g_bytes_get_data(bitmap->data, NULL);
+    mask->data = (uint8_t *)bitmap_peek(bitmap);
     mask->stride = bitmap->stride;
     mask->width = (int32_t)image->width;
     mask->height = (int32_t)image->height;

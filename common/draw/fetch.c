@@ -80,7 +80,7 @@ static void bitmap_decode_row(const Bitmap *bitmap, bool high_bits, const uint8_
 static Pixels bitmap_view(const Image *image, pixman_format_code_t format)
 {
     const Bitmap *bitmap = &image->bitmap;
-    Pixels view = {.data = (uint8_t *)g_bytes_get_data(bitmap->data, NULL),
+    Pixels view = {.data = (uint8_t *)bitmap_peek(bitmap),
                    .stride = bitmap->stride,
                    .width = (int32_t)image->width,
                    .height = (int32_t)image->height,
@@ -112,8 +112,7 @@ static bool bitmap_check(const Image *image, GError **error)
 
     if (bitmap_format_valid(bitmap->format) && image->width > 0 && image->width <= G_MAXINT32 && image->height > 0 &&
         image->height <= G_MAXINT32 && bitmap->stride > 0 &&
-        bitmap->stride >= bitmap_row_bytes(bitmap->format, image->width) &&
-        g_bytes_get_size(bitmap->data) / bitmap->stride >= image->height)
+        bitmap->stride >= bitmap_row_bytes(bitmap->format, image->width))
         return true;
     g_set_error(error, CANVAS_ERROR, CANVAS_ERROR_IMAGE, "bitmap of format %u is malformed", bitmap->format);
     return false;
@@ -144,7 +143,7 @@ static bool bitmap_fetch(const Image *image, pixman_format_code_t canvas, FetchM
         *pixels = (Pixels){.format = target};
         return true;
     }
-    if (as_stored && target == native && (uintptr_t)g_bytes_get_data(bitmap->data, NULL) % 4 == 0) {
+    if (as_stored && target == native && (uintptr_t)bitmap_peek(bitmap) % 4 == 0) {
         *pixels = bitmap_view(image, native);
         return true;
     }

@@ -84,7 +84,7 @@ uint64_t draw_op_bytes(const DrawOp *op)
 
     for (unsigned i = 0; i < n; i++)
         if (images[i]->type == SPICE_IMAGE_TYPE_BITMAP)
-            bytes += g_bytes_get_size(images[i]->bitmap.data);
+            bytes += image_byte_size(images[i]);
     if (op->type == QXL_DRAW_STROKE && op->u.stroke.path)
         bytes += (uint64_t)op->u.stroke.path->n_points * sizeof(Point) +
                  (uint64_t)op->u.stroke.path->n_segments * sizeof(PathSegment);
@@ -111,4 +111,32 @@ void draw_op_unref(DrawOp *op)
     }
     g_free(op->clip_rects);
     g_free(op);
+}
+
+void draw_op_region(const DrawOp *op, pixman_region32_t *region)
+{
+    const Rect *box = &op->box;
+
+    if (rect_is_empty(box)) {
+        pixman_region32_init(region);
+        return;
+    }
+    if (!op->has_clip) {
+        pixman_region32_init_with_extents(region, &(pixman_box32_t){box->left, box->top, box->right, box->bottom});
+        return;
+    }
+    /* Only what lies in the box, so that no region is larger than it must be. */
+    g_autofree pixman_box32_t *boxes = g_new(pixman_box32_t, MAX(op->n_clip_rects, 1));
+    int n = 0;
+
+    for (uint32_t i = 0; i < op->n_clip_rects; i++) {
+        Rect r = rect_intersect(box, &op->clip_rects[i]);
+
+        if (!rect_is_empty(&r))
+            boxes[n++] = (pixman_box32_t){r.left, r.top, r.right, r.bottom};
+    }
+    if (n == 0)
+        pixman_region32_init(region);
+    else
+        pixman_region32_init_rects(region, boxes, n);
 }

@@ -11,6 +11,7 @@
 #include "common/draw/path.h"
 #include "common/image/image.h"
 
+#include <pixman.h>
 #include <spice/qxl_dev.h>
 
 typedef struct Brush {
@@ -131,3 +132,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DrawOp, draw_op_unref)
 unsigned draw_op_images(const DrawOp *op, Image *images[3]);
 /* Memory that the operation keeps: its images' pixels, its clip, path and glyphs. */
 uint64_t draw_op_bytes(const DrawOp *op);
+/* The pixels that the operation may change: its box within its clip. Initialises `region`. */
+void draw_op_region(const DrawOp *op, pixman_region32_t *region);

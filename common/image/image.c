@@ -32,8 +32,7 @@ static Image *image_new(uint8_t type)
     return image;
 }
 
-Image *image_new_bitmap(uint64_t id, uint8_t format, bool top_down, uint32_t width, uint32_t height, GBytes *data,
-                        Palette *palette)
+static Image *new_bitmap(uint64_t id, uint8_t format, bool top_down, uint32_t width, uint32_t height)
 {
     Image *image = image_new(SPICE_IMAGE_TYPE_BITMAP);
 
@@ -44,11 +43,60 @@ Image *image_new_bitmap(uint64_t id, uint8_t format, bool top_down, uint32_t wid
         .format = format,
         .top_down = top_down,
         .stride = (uint32_t)bitmap_row_bytes(format, width),
-        .data = data,
-        .palette = palette,
     };
-    g_assert(g_bytes_get_size(data) == (uint64_t)image->bitmap.stride * height);
     return image;
+}
+
+Image *image_new_bitmap(uint64_t id, uint8_t format, bool top_down, uint32_t width, uint32_t height, GBytes *data,
+                        Palette *palette)
+{
+    Image *image = new_bitmap(id, format, top_down, width, height);
+
+    image->bitmap.pixels = data;
+    image->bitmap.palette = palette;
+    g_assert(g_bytes_get_size(data) == image_byte_size(image));
+    return image;
+}
+
+Image *image_new_from_source(uint64_t id, uint8_t format, bool top_down, uint32_t width, uint32_t height,
+                             PixelSource *source)
+{
+    Image *image = new_bitmap(id, format, top_down, width, height);
+
+    image->bitmap.source = source;
+    return image;
+}
+
+GBytes *pixel_source_load(PixelSource *source)
+{
+    if (!source->data)
+        source->data = source->load(source);
+    return source->data;
+}
+
+GBytes *bitmap_data(const Bitmap *bitmap)
+{
+    return bitmap->source ? pixel_source_load(bitmap->source) : bitmap->pixels;
+}
+
+const uint8_t *bitmap_peek(const Bitmap *bitmap)
+{
+    const uint8_t *pixels = bitmap->source && !bitmap->source->data ? bitmap->source->peek(bitmap->source) : NULL;
+
+    return pixels ? pixels : g_bytes_get_data(bitmap_data(bitmap), NULL);
+}
+
+uint64_t image_byte_size(const Image *image)
+{
+    return (uint64_t)image->bitmap.stride * image->height;
+}
+
+static void pixel_source_free(PixelSource *source)
+{
+    GBytes *data = source->data;
+
+    source->free(source);
+    g_bytes_unref(data);
 }
 
 Image *image_new_surface(uint32_t surface_id)
@@ -70,7 +118,8 @@ void image_unref(Image *image)
     if (!image || !g_atomic_ref_count_dec(&image->refs))
         return;
     if (image->type == SPICE_IMAGE_TYPE_BITMAP) {
-        g_bytes_unref(image->bitmap.data);
+        g_bytes_unref(image->bitmap.pixels);
+        g_clear_pointer(&image->bitmap.source, pixel_source_free);
         palette_unref(image->bitmap.palette);
         g_clear_pointer(&image->bitmap.quic, g_bytes_unref);
     }

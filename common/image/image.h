@@ -3,7 +3,8 @@
  * Image: a picture that a drawing operation uses, in host memory, validated and immutable after it was made.
  *
  * Images are shared between the server's canvas and the queues of all clients, possibly in several threads: the
- * reference count is atomic, everything else is never written after construction.
+ * reference count is atomic, everything else is never written after construction. (Pixels that are still to be copied
+ * are the exception: such an image stays in one thread, see PixelSource.)
  */
 #pragma once
 
@@ -26,14 +27,31 @@ Palette *palette_ref(Palette *palette);
 void palette_unref(Palette *palette); /* NULL is allowed */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Palette, palette_unref)
 
+/*
+ * Pixels that are still where they came from, to be copied when somebody needs them: most are drawn over before that.
+ * Belongs to one image and is used in one thread, the one that made it, until `data` is there.
+ */
+typedef struct PixelSource PixelSource;
+struct PixelSource {
+    GBytes *data; /* once they were copied, else NULL */
+    /* Gives the copy, stride * height bytes; called once at most. It may change what peek() gives, and must not fail.
+     */
+    GBytes *(*load)(PixelSource *source);
+    /* Where the packed pixels are now, or NULL if they are not in one piece. Their values may change while they are
+     * read. */
+    const uint8_t *(*peek)(PixelSource *source);
+    void (*free)(PixelSource *source); /* not what `data` has */
+};
+
 /* Pixels of type BITMAP. Rows are always packed: stride = bitmap_row_bytes(format, width). */
 typedef struct Bitmap {
-    uint8_t format;   /* SPICE_BITMAP_FMT_* */
-    bool top_down;    /* first stored row is the top row */
-    uint32_t stride;  /* bytes */
-    GBytes *data;     /* stride * height bytes */
-    Palette *palette; /* NULL unless indexed; NULL also for a mask */
-    GBytes *quic;     /* the QUIC stream of these pixels if the guest gave one: it is sent as it is. Else NULL */
+    uint8_t format;      /* SPICE_BITMAP_FMT_* */
+    bool top_down;       /* first stored row is the top row */
+    uint32_t stride;     /* bytes */
+    GBytes *pixels;      /* stride * height bytes, or NULL: they are in `source`. See bitmap_data() */
+    PixelSource *source; /* or NULL */
+    Palette *palette;    /* NULL unless indexed; NULL also for a mask */
+    GBytes *quic;        /* the QUIC stream of these pixels if the guest gave one: it is sent as it is. Else NULL */
 } Bitmap;
 
 typedef struct Image {
@@ -53,10 +71,23 @@ typedef struct Image {
 /* Takes ownership of `data` and `palette`. data holds bitmap_row_bytes(format, width) * height bytes. */
 Image *image_new_bitmap(uint64_t id, uint8_t format, bool top_down, uint32_t width, uint32_t height, GBytes *data,
                         Palette *palette);
+/* The same of pixels that are copied later. Takes ownership of `source`. */
+Image *image_new_from_source(uint64_t id, uint8_t format, bool top_down, uint32_t width, uint32_t height,
+                             PixelSource *source);
 Image *image_new_surface(uint32_t surface_id);
 Image *image_ref(Image *image);
 void image_unref(Image *image); /* NULL is allowed */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Image, image_unref)
+
+/* The pixels, copied now if they were not yet. They stay with the bitmap. */
+GBytes *bitmap_data(const Bitmap *bitmap);
+/* The same for one look at them, which may save the copy; valid until the next call for this bitmap. */
+const uint8_t *bitmap_peek(const Bitmap *bitmap);
+/* stride * height of an image of type BITMAP. */
+uint64_t image_byte_size(const Image *image);
+
+/* Has the pixels copied, if they were not yet. */
+GBytes *pixel_source_load(PixelSource *source);
 
 bool bitmap_format_valid(uint8_t format);   /* 1..10 */
 bool bitmap_format_indexed(uint8_t format); /* 1BIT, 4BIT, 8BIT */

@@ -69,7 +69,8 @@ static void do_oom(Worker *worker, void *data)
 
     if (worker_is_running(worker)) {
         worker_flush_display_ring(worker);
-        interface->flush_resources(qxl); /* commands were released as they were read: this hands them all back */
+        worker_return_loans(worker);
+        interface->flush_resources(qxl); /* all that was released is handed back */
     }
     g_atomic_int_set(&qxl->st->oom_pending, 0);
 }
@@ -148,6 +149,7 @@ static void do_del_memslot(Worker *worker, void *data)
     const SlotTask *task = data;
     GError *error = NULL;
 
+    worker_return_loans(worker);
     if (!memslots_del(worker_slots(worker), task->slot.slot_group_id, task->slot.slot_id, &error))
         warn(error);
 }
@@ -163,6 +165,7 @@ void spice_qxl_del_memslot(QXLInstance *instance, uint32_t slot_group_id, uint32
 
 static void do_reset_memslots(Worker *worker, void *data)
 {
+    worker_return_loans(worker);
     memslots_reset(worker_slots(worker));
 }
 
@@ -271,6 +274,7 @@ static void do_destroy_primary(Worker *worker, void *data)
     worker_flush_display_ring(worker);
     worker_flush_cursor_ring(worker);
     display_channel_destroy_primary(worker_display(worker));
+    worker_return_loans(worker);
     cursor_channel_reset(worker_cursor(worker));
 }
 
@@ -338,6 +342,7 @@ static void do_destroy_surfaces(Worker *worker, void *data)
     worker_flush_display_ring(worker);
     worker_flush_cursor_ring(worker);
     display_channel_destroy_surfaces(worker_display(worker));
+    worker_return_loans(worker);
     cursor_channel_reset(worker_cursor(worker));
 }
 
@@ -391,6 +396,7 @@ static void do_flush_surfaces_async(Worker *worker, void *data)
     worker_flush_display_ring(worker);
     worker_flush_cursor_ring(worker);
     display_channel_render_all(worker_display(worker));
+    worker_return_loans(worker);
     complete(worker, ((SurfaceTask *)data)->cookie);
 }
 

@@ -44,6 +44,8 @@ ChannelClient *channel_client_new(Channel *channel, Client *client, const Link *
     cc->wait_data = link->migration && (channel->ops->migrate_flags & SPICE_MIGRATE_NEED_DATA_TRANSFER);
     cc->watch =
         loop_watch_new(channel->loop, stream_fd(link->stream), SPICE_WATCH_EVENT_READ, channel_client_on_ready, cc);
+    if (stream_pending(link->stream))
+        channel_client_read_again(cc);
     channel->clients = g_list_prepend(channel->clients, cc);
     client_set_channel(client, channel->type, channel->id, true);
     return cc;
@@ -112,8 +114,8 @@ void channel_client_disconnect(ChannelClient *cc)
     client_set_channel(cc->client, channel->type, channel->id, false);
     loop_watch_free(cc->watch);
     cc->watch = NULL;
-    loop_timer_free(cc->paused_timer);
-    cc->paused_timer = NULL;
+    loop_timer_free(cc->read_timer);
+    cc->read_timer = NULL;
     while (cc->pipe.head)
         channel_client_remove(cc, cc->pipe.head->data);
     g_queue_clear_full(&cc->out, (GDestroyNotify)out_message_free);
@@ -244,19 +246,28 @@ void channel_client_send(ChannelClient *cc, uint16_t type, WireWriter *body, uin
 
 void channel_client_set_watch(ChannelClient *cc, bool want_write)
 {
-    loop_watch_set_mask(cc->watch,
-                        (cc->paused ? 0 : SPICE_WATCH_EVENT_READ) | (want_write ? SPICE_WATCH_EVENT_WRITE : 0));
+    int mask = 0;
+
+    if (!cc->paused) {
+        mask = SPICE_WATCH_EVENT_READ;
+        want_write = want_write || stream_wants_write(cc->link.stream);
+    }
+    loop_watch_set_mask(cc->watch, mask | (want_write ? SPICE_WATCH_EVENT_WRITE : 0));
 }
 
 /* Writes what is in `out`. False if the socket takes no more for now, or the connection is gone. */
 static bool write_out(ChannelClient *cc)
 {
+    /* A client that has read one message waits for its socket before it reads the next one, although that may have come
+     * in the same TLS record: what is wrapped is wrapped message by message. */
+    bool together = !stream_is_wrapped(cc->link.stream);
+
     while (cc->out.length) {
         struct iovec iov[2 * GATHER_MESSAGES];
         ssize_t written;
         int n = 0;
 
-        for (GList *l = cc->out.head; l && n + 2 <= (int)G_N_ELEMENTS(iov); l = l->next) {
+        for (GList *l = cc->out.head; l && n + 2 <= (int)G_N_ELEMENTS(iov) && (together || n == 0); l = l->next) {
             OutMessage *m = l->data;
             size_t skip_body = m->sent > m->header_size ? m->sent - m->header_size : 0;
 

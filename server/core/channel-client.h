@@ -50,9 +50,9 @@ struct ChannelClient {
     uint16_t in_type;
     uint32_t in_size;
     WireWriter in_body;
-    bool paused;    /* nothing is read from the socket */
-    bool receiving; /* inside receive() */
-    LoopTimer *paused_timer;
+    bool paused;           /* nothing is read from the socket */
+    bool receiving;        /* inside receive() */
+    LoopTimer *read_timer; /* paused: looks if the client has hung up; else reads what the stream holds back */
     uint64_t bytes_in, bytes_out;
     gint64 moved_at; /* monotonic us at which the last byte moved, in or out */
 };

@@ -13,6 +13,7 @@
 #include "server/core/caravan.h"
 #include "server/core/link.h"
 #include "server/core/listener.h"
+#include "server/net/sasl.h"
 
 #include <errno.h>
 #include <gio/gio.h>
@@ -28,6 +29,9 @@ RedsState *server_new(void)
     config->port = -1;
     config->listen_fd = -1;
     config->ticketing = true;
+    config->security = SPICE_CHANNEL_SECURITY_NONE | SPICE_CHANNEL_SECURITY_SSL;
+    for (unsigned i = 0; i < G_N_ELEMENTS(config->channel_security); i++)
+        config->channel_security[i] = -1;
     config->image_compression = SPICE_IMAGE_COMPRESSION_AUTO_GLZ;
     config->jpeg = config->zlib_glz = SPICE_WAN_COMPRESSION_AUTO;
     config->streaming_video = SPICE_STREAM_VIDEO_FILTER;
@@ -56,6 +60,29 @@ static void on_tasks(int fd, int events, void *opaque)
     task_queue_run(server->tasks);
 }
 
+static bool open_tls(RedsState *server, GError **error)
+{
+    const ServerConfig *config = &server->config;
+    Listener *listener;
+
+    if (!config->tls.port)
+        return true;
+    if (config->addr_flags & SPICE_ADDR_FLAG_UNIX_ONLY) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                    "a TLS port needs an address, not the path of a socket");
+        return false;
+    }
+    server->tls = tls_context_new(&config->tls, error);
+    if (!server->tls)
+        return false;
+    listener = listener_open(server, config->addr, config->tls.port, config->addr_flags, error);
+    if (!listener)
+        return false;
+    listener_set_tls(listener);
+    g_ptr_array_add(server->listeners, listener);
+    return true;
+}
+
 static bool open_listeners(RedsState *server, GError **error)
 {
     const ServerConfig *config = &server->config;
@@ -68,6 +95,8 @@ static bool open_listeners(RedsState *server, GError **error)
             return false;
         g_ptr_array_add(server->listeners, listener);
     }
+    if (!open_tls(server, error))
+        return false;
     if (config->listen_fd >= 0)
         g_ptr_array_add(server->listeners, listener_adopt(server, config->listen_fd));
     return true;
@@ -78,6 +107,13 @@ static void close_listeners(RedsState *server)
     for (guint i = 0; i < server->listeners->len; i++)
         listener_free(g_ptr_array_index(server->listeners, i));
     g_ptr_array_set_size(server->listeners, 0);
+}
+
+bool server_prepare_sasl(RedsState *server, GError **error)
+{
+    const ServerConfig *config = &server->config;
+
+    return !config->sasl || sasl_session_init_library(config->sasl_name ? config->sasl_name : "spice", error);
 }
 
 bool server_init(RedsState *server, SpiceCoreInterface *core, GError **error)
@@ -94,6 +130,8 @@ bool server_init(RedsState *server, SpiceCoreInterface *core, GError **error)
     server->tasks = task_queue_new(wake_host, server);
     server->task_watch = loop_watch_new(server->loop, server->task_fd, SPICE_WATCH_EVENT_READ, on_tasks, server);
     server->caravan = caravan_new(server);
+    if (!server_prepare_sasl(server, error))
+        return false;
     if (!open_listeners(server, error)) {
         close_listeners(server);
         return false;
@@ -143,9 +181,12 @@ void server_destroy(RedsState *server)
         close(server->task_fd);
         loop_free(server->loop);
     }
+    tls_context_free(server->tls);
+    tls_config_clear(&server->config.tls);
     g_ptr_array_unref(server->listeners);
     g_free(server->config.addr);
     g_free(server->config.password);
+    g_free(server->config.sasl_name);
     g_free(server->config.name);
     g_free(server);
 }
@@ -182,6 +223,13 @@ void server_channel_event(RedsState *server, int event, SpiceChannelEventInfo *i
         deliver_event(task);
     else
         server_post(server, deliver_event, task);
+}
+
+int server_channel_security(const RedsState *server, uint8_t type)
+{
+    int own = server->config.channel_security[type];
+
+    return own >= 0 ? own : server->config.security;
 }
 
 void server_channel_added(RedsState *server, Channel *channel)

@@ -8,6 +8,8 @@
 #include "server/core/channel.h"
 #include "server/core/client.h"
 
+#include "server/net/tls.h"
+
 struct MainChannel;
 struct InputsChannel;
 struct Caravan;
@@ -22,6 +24,11 @@ typedef struct ServerConfig {
     char *addr;
     int addr_flags;
     int listen_fd; /* -1 = none */
+    TlsConfig tls;
+    int security;              /* SPICE_CHANNEL_SECURITY_* that channels have unless it says otherwise here: */
+    int channel_security[256]; /* by type; -1 = nothing said */
+    bool sasl;
+    char *sasl_name; /* of the configuration that Cyrus SASL reads; NULL = "spice" */
     bool ticketing;
     char *password;
     int64_t password_expiry; /* monotonic seconds, G_MAXINT64 = never */
@@ -48,6 +55,7 @@ typedef struct RedsState {
     GThread *thread; /* that called spice_server_init */
 
     GPtrArray *listeners; /* Listener */
+    TlsContext *tls;      /* NULL = no TLS */
     GQueue links;         /* LinkStage: connections that are not authenticated yet */
     GList *channels;      /* Channel, newest first */
     GList *clients;       /* Client, newest first */
@@ -75,11 +83,17 @@ RedsState *server_new(void);
 bool server_init(RedsState *server, SpiceCoreInterface *core, GError **error);
 void server_destroy(RedsState *server);
 
+/* SASL was switched on: false if the library for it refuses. */
+bool server_prepare_sasl(RedsState *server, GError **error);
+
 /* Runs func(data) soon in host context. Any thread. */
 void server_post(RedsState *server, TaskFunc func, void *data);
 
 /* Tells the host about a connection. Any thread: from another one it is passed on. DISCONNECTED frees `info`. */
 void server_channel_event(RedsState *server, int event, SpiceChannelEventInfo *info);
+
+/* SPICE_CHANNEL_SECURITY_* that links to channels of this type may have. */
+int server_channel_security(const RedsState *server, uint8_t type);
 
 /* The list of channels: clients are told of new ones. */
 void server_channel_added(RedsState *server, Channel *channel);

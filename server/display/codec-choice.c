@@ -21,8 +21,8 @@ static bool quic_possible(const Image *image)
 
 static bool is_photograph(const Image *image)
 {
-    return graduality_of_pixels(image->bitmap.format, image->width, image->height,
-                                g_bytes_get_data(image->bitmap.data, NULL)) == GRADUALITY_HIGH;
+    return graduality_of_pixels(image->bitmap.format, image->width, image->height, bitmap_peek(&image->bitmap)) ==
+           GRADUALITY_HIGH;
 }
 
 static Codec photograph_codec(const CodecPolicy *policy, const Image *image)
@@ -40,7 +40,7 @@ static Codec dictionary_codec(const CodecPolicy *policy, const Image *image)
 Codec codec_choose(const CodecPolicy *policy, const Image *image)
 {
     if (policy->never_encode || policy->compression == SPICE_IMAGE_COMPRESSION_OFF ||
-        g_bytes_get_size(image->bitmap.data) < MIN_BYTES)
+        image_byte_size(image) < MIN_BYTES)
         return CODEC_NONE;
     switch (policy->compression) {
     case SPICE_IMAGE_COMPRESSION_QUIC:

@@ -24,15 +24,6 @@ DisplayChannel *display_client_channel(DisplayClient *dc)
 
 /* --- surfaces at the client --- */
 
-static void client_surface_free(void *data)
-{
-    ClientSurface *surface = data;
-
-    if (surface->lossy)
-        g_array_unref(surface->lossy);
-    g_free(surface);
-}
-
 ClientSurface *display_client_surface(DisplayClient *dc, uint32_t id)
 {
     return g_hash_table_lookup(dc->surfaces, GUINT_TO_POINTER(id));
@@ -46,6 +37,13 @@ void display_client_set_surface(DisplayClient *dc, uint32_t id, uint32_t format,
     surface->width = width;
     surface->height = height;
     g_hash_table_insert(dc->surfaces, GUINT_TO_POINTER(id), surface);
+    lossy_map_add_surface(dc->lossy, id, width, height);
+}
+
+void display_client_remove_surface(DisplayClient *dc, uint32_t id)
+{
+    g_hash_table_remove(dc->surfaces, GUINT_TO_POINTER(id));
+    lossy_map_remove_surface(dc->lossy, id);
 }
 
 /* --- cache --- */
@@ -104,13 +102,18 @@ void display_client_join_dictionary(DisplayClient *dc, uint8_t id, uint32_t size
                                               (GDestroyNotify)glz_dictionary_unref);
 }
 
+/* The host may change it at any time, in its own thread. */
+static bool wan_compression(const DisplayClient *dc, const int *setting)
+{
+    int value = g_atomic_int_get(setting);
+
+    return value == SPICE_WAN_COMPRESSION_ALWAYS || (value == SPICE_WAN_COMPRESSION_AUTO && dc->cc.link.low_bandwidth);
+}
+
 void display_client_choose_wan(DisplayClient *dc)
 {
-    /* The host may change it at any time, in its own thread. */
-    int zlib_glz = g_atomic_int_get(&dc->cc.channel->server->config.zlib_glz);
-
-    dc->deflate = zlib_glz == SPICE_WAN_COMPRESSION_ALWAYS ||
-                  (zlib_glz == SPICE_WAN_COMPRESSION_AUTO && dc->cc.link.low_bandwidth);
+    dc->jpeg = wan_compression(dc, &dc->cc.channel->server->config.jpeg);
+    dc->deflate = wan_compression(dc, &dc->cc.channel->server->config.zlib_glz);
 }
 
 /* --- life --- */
@@ -129,7 +132,8 @@ static void display_connected(ChannelClient *cc)
 
     dc->palettes = key_cache_new(PALETTE_CACHE_SIZE);
     dc->promised = g_hash_table_new(NULL, NULL);
-    dc->surfaces = g_hash_table_new_full(NULL, NULL, NULL, client_surface_free);
+    dc->surfaces = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    dc->lossy = lossy_map_new();
     dc->video_codecs = g_byte_array_new();
     dc->arriving = cc->link.migration;
     display_client_choose_wan(dc);
@@ -152,6 +156,7 @@ static void display_disconnected(ChannelClient *cc)
     key_cache_free(dc->palettes);
     g_hash_table_unref(dc->promised);
     g_hash_table_unref(dc->surfaces);
+    lossy_map_free(dc->lossy);
     g_byte_array_unref(dc->video_codecs);
     dc->started = false;
     display_channel_tell_capabilities(display_client_channel(dc));

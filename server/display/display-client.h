@@ -15,6 +15,7 @@
 #include "server/display/display-channel.h"
 #include "server/display/image-cache.h"
 #include "server/display/key-cache.h"
+#include "server/display/lossy.h"
 #include "server/display/tree.h"
 #include "server/migration/report.h"
 
@@ -43,7 +44,6 @@ struct DisplayChannel {
 /* A surface as the client has it. */
 typedef struct ClientSurface {
     uint32_t format, width, height; /* format 0: not known (it came with v1 migration data) */
-    GArray *lossy;                  /* StateRect, NULL = nothing */
     /* Reading it may be disturbed by what an earlier operation has set, see leftovers.h. */
     bool has_leftovers, has_component_alpha;
 } ClientSurface;
@@ -59,12 +59,14 @@ typedef struct DisplayClient {
     KeyCache *palettes;
     GlzDictionary *dictionary; /* borrowed from the client; NULL: it wants none */
     uint8_t dictionary_id;
+    bool jpeg;            /* photographs may be sent as JPEG */
     bool deflate;         /* GLZ streams are wrapped by zlib */
     uint32_t cold_pixels; /* ... also as long as so many have not gone through a dictionary that a migration emptied */
     uint8_t preferred_compression; /* 0 = the client named none */
     GByteArray *video_codecs;
     GHashTable *promised; /* set of surface ids */
     GHashTable *surfaces; /* surface id -> ClientSurface */
+    LossyMap *lossy;      /* which of their pixels are approximate */
 } DisplayClient;
 
 extern const ChannelOps display_ops;
@@ -72,6 +74,7 @@ extern const ChannelOps display_ops;
 DisplayChannel *display_client_channel(DisplayClient *dc);
 ClientSurface *display_client_surface(DisplayClient *dc, uint32_t id);
 void display_client_set_surface(DisplayClient *dc, uint32_t id, uint32_t format, uint32_t width, uint32_t height);
+void display_client_remove_surface(DisplayClient *dc, uint32_t id);
 
 /* display-client.c */
 void display_client_start(DisplayClient *dc); /* first content for a new client */
@@ -84,24 +87,25 @@ void display_client_join_dictionary(DisplayClient *dc, uint8_t id, uint32_t size
 /* The client's bandwidth is known: decides what depends on it. */
 void display_client_choose_wan(DisplayClient *dc);
 
-/* display-items.c: what is put into the queue (channel_client_queue; the caller pumps) */
+/* display-draws.c: drawing operations in the queue (channel_client_queue; the caller pumps) */
 void display_queue_drawable(DisplayClient *dc, Drawable *drawable);
-void display_queue_op(DisplayClient *dc, DrawOp *op); /* takes a reference of its own */
-/* The surface is made known to the client with its present pixels, if it is not yet. */
-void display_queue_surface(DisplayClient *dc, Surface *surface);
-void display_queue_surface_create(DisplayClient *dc, const Surface *surface);
-void display_queue_surface_destroy(DisplayClient *dc, uint32_t id);
 void display_queue_surface_image(DisplayClient *dc, Surface *surface, const Rect *area);
-void display_queue_monitors(DisplayClient *dc);
-void display_queue_inval_all_palettes(DisplayClient *dc);
-void display_queue_cache_reset(DisplayClient *dc, int64_t size);
 /* The drawable is hidden: its items are taken out of all queues. */
 void display_unqueue_drawable(Drawable *drawable);
 /* Takes out what was queued for a surface that is being destroyed, as far back as nothing reads the surface. */
 void display_unqueue_surface(DisplayClient *dc, uint32_t id);
 
-/* image-send.c: sends an operation with its images, through cache and codecs */
-void display_send_op(DisplayClient *dc, const DrawOp *op);
+/* display-items.c: what else is put into the queue */
+/* The surface is made known to the client with its present pixels, if it is not yet. */
+void display_queue_surface(DisplayClient *dc, Surface *surface);
+void display_queue_surface_create(DisplayClient *dc, const Surface *surface);
+void display_queue_surface_destroy(DisplayClient *dc, uint32_t id);
+void display_queue_monitors(DisplayClient *dc);
+void display_queue_inval_all_palettes(DisplayClient *dc);
+void display_queue_cache_reset(DisplayClient *dc, int64_t size);
+/* image-send.c: sends an operation with its images, through cache and codecs. `exact`: none of them as an
+ * approximation. What the operation needs exactly, the client has. */
+void display_send_op(DisplayClient *dc, const DrawOp *op, bool exact);
 
 /* display-migration.c: the channel's part in a migration (see Participant) */
 GBytes *display_client_save(void *self, uint64_t serial, MigrationReport *report);

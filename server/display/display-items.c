@@ -7,93 +7,6 @@
 
 #include <spice/protocol.h>
 
-#define RED_GROUP 2
-
-/* --- drawing operations --- */
-
-typedef struct DrawItem {
-    PipeItem item;
-    DisplayClient *dc;
-    DrawOp *op;
-    Drawable *drawable; /* a reference, NULL for what the server drew itself. Its owner_data is the list of its items */
-} DrawItem;
-
-static void draw_item_send(ChannelClient *cc, PipeItem *item)
-{
-    display_send_op((DisplayClient *)cc, ((DrawItem *)item)->op);
-}
-
-static void draw_item_free(PipeItem *item)
-{
-    DrawItem *draw = (DrawItem *)item;
-
-    if (draw->drawable) {
-        draw->drawable->owner_data = g_slist_remove(draw->drawable->owner_data, draw);
-        drawable_unref(draw->drawable);
-    }
-    draw_op_unref(draw->op);
-    g_free(draw);
-}
-
-static const PipeItemOps draw_item_ops = {draw_item_send, draw_item_free};
-
-static DrawItem *draw_item_new(DisplayClient *dc, DrawOp *op)
-{
-    DrawItem *draw = g_new0(DrawItem, 1);
-
-    pipe_item_init(&draw->item, &draw_item_ops);
-    draw->dc = dc;
-    draw->op = draw_op_ref(op);
-    draw->item.bytes = draw_op_bytes(op);
-    return draw;
-}
-
-void display_queue_drawable(DisplayClient *dc, Drawable *drawable)
-{
-    DrawItem *draw = draw_item_new(dc, drawable->op);
-
-    draw->drawable = drawable_ref(drawable);
-    drawable->owner_data = g_slist_prepend(drawable->owner_data, draw);
-    channel_client_queue(&dc->cc, &draw->item);
-}
-
-void display_queue_op(DisplayClient *dc, DrawOp *op)
-{
-    channel_client_queue(&dc->cc, &draw_item_new(dc, op)->item);
-}
-
-void display_unqueue_drawable(Drawable *drawable)
-{
-    while (drawable->owner_data) {
-        DrawItem *draw = ((GSList *)drawable->owner_data)->data;
-
-        channel_client_remove(&draw->dc->cc, &draw->item);
-    }
-}
-
-static bool reads_surface(const DrawOp *op, uint32_t id)
-{
-    for (unsigned i = 0; i < DRAW_OP_MAX_DEPS; i++)
-        if (op->deps[i] == (int32_t)id)
-            return true;
-    return false;
-}
-
-void display_unqueue_surface(DisplayClient *dc, uint32_t id)
-{
-    for (GList *l = dc->cc.pipe.tail, *previous; l; l = previous) {
-        PipeItem *item = l->data;
-
-        previous = l->prev;
-        if (item->ops != &draw_item_ops)
-            continue;
-        if (((DrawItem *)item)->op->surface_id == id)
-            channel_client_remove(&dc->cc, item);
-        else if (reads_surface(((DrawItem *)item)->op, id))
-            break;
-    }
-}
-
 /* --- surfaces --- */
 
 typedef struct SurfaceItem {
@@ -125,7 +38,7 @@ static void surface_destroy_send(ChannelClient *cc, PipeItem *item)
     g_auto(WireWriter) body = {0};
     MsgDisplaySurfaceDestroy m = {s->id};
 
-    g_hash_table_remove(((DisplayClient *)cc)->surfaces, GUINT_TO_POINTER(s->id));
+    display_client_remove_surface((DisplayClient *)cc, s->id);
     msg_display_surface_destroy_encode(&body, &m);
     channel_client_send(cc, SPICE_MSG_DISPLAY_SURFACE_DESTROY, &body, 0);
 }
@@ -156,21 +69,6 @@ void display_queue_surface_destroy(DisplayClient *dc, uint32_t id)
     pipe_item_init(&s->item, &surface_destroy_ops);
     s->id = id;
     channel_client_queue(&dc->cc, &s->item);
-}
-
-void display_queue_surface_image(DisplayClient *dc, Surface *surface, const Rect *area)
-{
-    DisplayChannel *display = display_client_channel(dc);
-    g_autoptr(DrawOp) op = NULL;
-
-    draw_tree_render_area(display->tree, surface->id, area);
-    op = draw_op_new(QXL_DRAW_COPY, surface->id, area);
-    op->effect = QXL_EFFECT_OPAQUE;
-    op->u.copy.rop = SPICE_ROPD_OP_PUT;
-    op->u.copy.src =
-        canvas_read(surface->canvas, area, (uint64_t)display->next_image_id++ << 32 | RED_GROUP, surface->id != 0);
-    op->u.copy.src_area = (Rect){0, 0, area->right - area->left, area->bottom - area->top};
-    display_queue_op(dc, op);
 }
 
 void display_queue_surface(DisplayClient *dc, Surface *surface)

@@ -12,8 +12,6 @@
 #define FREEZER_LOST_STEP_MS 100
 /* Of images sent until the dictionary, whose content does not move, is taken to be filled again: about a screen. */
 #define COLD_PIXELS (1024 * 1024)
-/* A lossy region of more rectangles is refreshed as one box. */
-#define MAX_REFRESH_RECTS 16
 
 static void report_display(DisplayClient *dc, MigrationReport *report, const DisplayState *state,
                            const GArray *sections, size_t bytes)
@@ -39,10 +37,29 @@ static GList *surface_ids(DisplayClient *dc)
     return g_list_sort(g_hash_table_get_keys(dc->surfaces), compare_ids);
 }
 
+/* StateRects, NULL if all of the surface is exact. */
+static GArray *save_lossy(DisplayClient *dc, uint32_t id)
+{
+    g_autoptr(GArray) areas = g_array_new(FALSE, FALSE, sizeof(SurfaceArea));
+    GArray *lossy;
+
+    if (!lossy_map_get_region(dc->lossy, id, areas))
+        return NULL;
+    lossy = g_array_new(FALSE, FALSE, sizeof(StateRect));
+    for (guint i = 0; i < areas->len; i++) {
+        const Rect *r = &g_array_index(areas, SurfaceArea, i).area;
+        StateRect s = {r->left, r->top, r->right, r->bottom};
+
+        g_array_append_val(lossy, s);
+    }
+    return lossy;
+}
+
 static void save_surfaces(DisplayClient *dc, DisplayState *state)
 {
     GList *ids = surface_ids(dc);
 
+    state->surfaces_lossy_form = dc->jpeg;
     for (GList *l = ids; l; l = l->next) {
         const ClientSurface *surface = g_hash_table_lookup(dc->surfaces, l->data);
         SurfaceState s = {
@@ -50,7 +67,7 @@ static void save_surfaces(DisplayClient *dc, DisplayState *state)
             .format = surface->format,
             .width = surface->width,
             .height = surface->height,
-            .lossy = surface->lossy ? g_array_ref(surface->lossy) : NULL,
+            .lossy = save_lossy(dc, GPOINTER_TO_UINT(l->data)),
             .leftovers = (uint8_t)((surface->has_leftovers ? SURFACE_LEFTOVERS_TRANSFORM : 0) |
                                    (surface->has_component_alpha ? SURFACE_LEFTOVERS_COMPONENT_ALPHA : 0)),
         };
@@ -175,8 +192,11 @@ static void restore_surfaces(DisplayClient *dc, const DisplayState *state)
         surface = display_client_surface(dc, s->id);
         surface->has_leftovers = leftovers & SURFACE_LEFTOVERS_TRANSFORM;
         surface->has_component_alpha = leftovers & SURFACE_LEFTOVERS_COMPONENT_ALPHA;
-        if (s->lossy)
-            surface->lossy = g_array_ref(s->lossy);
+        for (guint j = 0; s->lossy && j < s->lossy->len; j++) {
+            const StateRect *r = &g_array_index(s->lossy, StateRect, j);
+
+            lossy_map_add_area(dc->lossy, s->id, &(Rect){r->left, r->top, r->right, r->bottom});
+        }
         g_hash_table_add(dc->promised, GUINT_TO_POINTER(s->id));
     }
 }
@@ -260,21 +280,13 @@ void display_client_activate(void *self)
 }
 
 /* The true pixels of what the client shows only approximately. */
-static void refresh_lossy(DisplayClient *dc, Surface *surface, ClientSurface *at_client)
+static void refresh_lossy(DisplayClient *dc, Surface *surface)
 {
-    g_autoptr(GArray) lossy = g_steal_pointer(&at_client->lossy);
-    Rect whole = {0, 0, (int32_t)surface->width, (int32_t)surface->height};
-    StateRect extents = state_rects_extents(lossy);
-    guint n = lossy->len <= MAX_REFRESH_RECTS ? lossy->len : 1;
+    g_autoptr(GArray) areas = g_array_new(FALSE, FALSE, sizeof(SurfaceArea));
+    unsigned n = lossy_map_get_pieces(dc->lossy, surface->id, areas);
 
-    for (guint i = 0; i < n; i++) {
-        StateRect s = lossy->len <= MAX_REFRESH_RECTS ? g_array_index(lossy, StateRect, i) : extents;
-        Rect r = {s.left, s.top, s.right, s.bottom};
-
-        r = rect_intersect(&r, &whole);
-        if (!rect_is_empty(&r))
-            display_queue_surface_image(dc, surface, &r);
-    }
+    for (unsigned i = 0; i < n; i++)
+        display_queue_surface_image(dc, surface, &g_array_index(areas, SurfaceArea, i).area);
 }
 
 static void reconcile_surface(DisplayClient *dc, uint32_t id)
@@ -290,12 +302,13 @@ static void reconcile_surface(DisplayClient *dc, uint32_t id)
         at_client->format = surface->format;
         at_client->width = surface->width;
         at_client->height = surface->height;
+        lossy_map_set_size(dc->lossy, id, surface->width, surface->height);
     }
     if (at_client->format != surface->format || at_client->width != surface->width ||
         at_client->height != surface->height)
         display_queue_surface_destroy(dc, id); /* it comes anew when it is used */
-    else if (at_client->lossy)
-        refresh_lossy(dc, surface, at_client);
+    else
+        refresh_lossy(dc, surface);
 }
 
 void display_client_reconcile(DisplayClient *dc)

@@ -30,6 +30,7 @@ struct ImageCache {
     uint64_t generation;
     ChannelSerial initiator;
     bool initiator_gone;
+    bool knows_lossy;
 };
 
 struct ImageCacheUser {
@@ -205,6 +206,11 @@ bool image_cache_hit(ImageCacheUser *user, uint64_t id, bool *lossy)
     return true;
 }
 
+bool image_cache_knows_lossy(const ImageCacheUser *user)
+{
+    return user->cache->knows_lossy;
+}
+
 void image_cache_set_lossless(ImageCacheUser *user, uint64_t id)
 {
     ImageCache *cache = user->cache;
@@ -258,6 +264,7 @@ ImageCacheAdd image_cache_add(ImageCacheUser *user, uint64_t id, uint64_t pixels
         evict_oldest(user);
     }
     cache->used += (int64_t)pixels;
+    cache->knows_lossy = cache->knows_lossy || lossy;
     stamp_entry(user, cache_store_insert(&cache->store, id, (uint32_t)pixels, lossy));
     return IMAGE_CACHE_ADDED;
 }
@@ -422,6 +429,7 @@ static void load_entries(ImageCache *cache, const CacheState *state)
         uint32_t index = cache_store_insert(&cache->store, entry->id, entry->pixels, entry->lossy);
 
         cache->used += entry->pixels;
+        cache->knows_lossy = cache->knows_lossy || entry->lossy;
         for (size_t c = 0; c < columns; c++) {
             uint8_t channel = g_array_index(state->sync, ChannelSerial, c).channel_id;
             uint64_t serial = g_array_index(state->entry_sync, uint64_t, i * columns + c);

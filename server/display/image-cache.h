@@ -37,6 +37,8 @@ void image_cache_leave(ImageCacheUser *user);
 void image_cache_begin(ImageCacheUser *user, uint64_t serial);
 /* The image is in the client's cache: makes it the most recent. */
 bool image_cache_hit(ImageCacheUser *user, uint64_t id, bool *lossy);
+/* An entry is, or was, lossy: clients that are told of a lossless one must wait for it. Within a message. */
+bool image_cache_knows_lossy(const ImageCacheUser *user);
 /* The entry (which was hit in this message) is now lossless at the client. */
 void image_cache_set_lossless(ImageCacheUser *user, uint64_t id);
 

@@ -12,7 +12,7 @@ static bool encode_lz(const Image *image, WireWriter *stream, WireImage *out)
 {
     const Bitmap *bitmap = &image->bitmap;
     gsize size;
-    const uint8_t *pixels = g_bytes_get_data(bitmap->data, &size);
+    const uint8_t *pixels = g_bytes_get_data(bitmap_data(bitmap), &size);
 
     out->type = bitmap_format_indexed(bitmap->format) ? SPICE_IMAGE_TYPE_LZ_PLT : SPICE_IMAGE_TYPE_LZ_RGB;
     return lz_encode(lz_type_for_format(bitmap->format), image->width, image->height, bitmap->top_down, pixels, stream,
@@ -49,7 +49,7 @@ static bool encode_glz(DisplayClient *dc, const Image *image, WireWriter *stream
     const Bitmap *bitmap = &image->bitmap;
 
     if (!dc->dictionary || !glz_encode(dc->dictionary, glz_type_for_format(bitmap->format), image->width, image->height,
-                                       bitmap->top_down, bitmap->data, stream))
+                                       bitmap->top_down, bitmap_data(bitmap), stream))
         return encode_lz(image, stream, out); /* frozen, or not for this image */
     out->type = SPICE_IMAGE_TYPE_GLZ_RGB;
     if (is_to_be_deflated(dc, image))
@@ -61,7 +61,7 @@ static bool encode_lz4(const Image *image, WireWriter *stream, WireImage *out)
 {
     const Bitmap *bitmap = &image->bitmap;
     gsize size;
-    const uint8_t *pixels = g_bytes_get_data(bitmap->data, &size);
+    const uint8_t *pixels = g_bytes_get_data(bitmap_data(bitmap), &size);
 
     out->type = SPICE_IMAGE_TYPE_LZ4;
     return lz4_encode(bitmap->format, image->width, image->height, bitmap->top_down, pixels, stream, size) > 0;
@@ -71,7 +71,7 @@ static bool encode_quic(const Image *image, WireWriter *stream, WireImage *out)
 {
     const Bitmap *bitmap = &image->bitmap;
     gsize size;
-    const uint8_t *pixels = g_bytes_get_data(bitmap->data, &size);
+    const uint8_t *pixels = g_bytes_get_data(bitmap_data(bitmap), &size);
 
     out->type = SPICE_IMAGE_TYPE_QUIC;
     return quic_encode(quic_type_for_format(bitmap->format), image->width, image->height, bitmap->top_down, pixels,
@@ -82,7 +82,7 @@ static bool encode_jpeg(const Image *image, WireWriter *stream, WireImage *out)
 {
     const Bitmap *bitmap = &image->bitmap;
     gsize size;
-    const uint8_t *pixels = g_bytes_get_data(bitmap->data, &size);
+    const uint8_t *pixels = g_bytes_get_data(bitmap_data(bitmap), &size);
 
     out->type = SPICE_IMAGE_TYPE_JPEG;
     return jpeg_encode(bitmap->format, image->width, image->height, bitmap->top_down, pixels, stream, size) > 0;
@@ -92,7 +92,7 @@ static bool encode_jpeg_alpha(const Image *image, WireWriter *stream, WireImage 
 {
     const Bitmap *bitmap = &image->bitmap;
     gsize size;
-    const uint8_t *pixels = g_bytes_get_data(bitmap->data, &size);
+    const uint8_t *pixels = g_bytes_get_data(bitmap_data(bitmap), &size);
     size_t jpeg_size = 0, n;
 
     n = jpeg_alpha_encode(image->width, image->height, bitmap->top_down, pixels, stream, size, &jpeg_size);

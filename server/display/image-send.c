@@ -19,17 +19,19 @@
 typedef struct SendContext {
     DisplayClient *dc;
     const DrawOp *op;
+    bool exact;        /* nothing of it may be sent as an approximation */
+    bool source_lossy; /* the source image is one at the client now */
     WireImage images[3];
     WireWriter streams[3]; /* compressed data of the images */
     uint64_t evicted_palettes[3];
     unsigned n_evicted_palettes;
 } SendContext;
 
-static Codec choose_codec(DisplayClient *dc, const Image *image)
+static Codec choose_codec(DisplayClient *dc, const Image *image, bool lossy)
 {
     CodecPolicy policy = {
         .compression = dc->preferred_compression ? dc->preferred_compression : display_client_channel(dc)->compression,
-        .lossy = false,
+        .lossy = lossy,
         .lz4 = channel_client_has_cap(&dc->cc, SPICE_DISPLAY_CAP_LZ4_COMPRESSION),
         .dictionary = dc->dictionary != NULL,
         /* On this machine bandwidth costs nothing. What the server makes itself is compressed all the same. */
@@ -62,10 +64,10 @@ static void use_palette(SendContext *ctx, const Bitmap *bitmap, WireImage *out)
 }
 
 /* The pixels, compressed if that is wanted and makes them smaller. */
-static void fill_bitmap(SendContext *ctx, const Image *image, bool compress, unsigned index, WireImage *out)
+static void fill_bitmap(SendContext *ctx, const Image *image, bool compress, bool lossy, unsigned index, WireImage *out)
 {
     const Bitmap *bitmap = &image->bitmap;
-    Codec codec = compress ? choose_codec(ctx->dc, image) : CODEC_NONE;
+    Codec codec = compress ? choose_codec(ctx->dc, image, lossy) : CODEC_NONE;
     gsize size;
 
     if (bitmap->quic && compress) { /* the guest has done the work */
@@ -81,7 +83,7 @@ static void fill_bitmap(SendContext *ctx, const Image *image, bool compress, uns
     out->type = SPICE_IMAGE_TYPE_BITMAP;
     out->format = bitmap->format;
     out->stride = bitmap->stride;
-    out->data = g_bytes_get_data(bitmap->data, &size);
+    out->data = g_bytes_get_data(bitmap_data(bitmap), &size);
     out->size = size;
 }
 
@@ -97,14 +99,40 @@ static void fill_surface_image(SendContext *ctx, const Image *image, WireImage *
 
 static void queue_sync(DisplayClient *dc);
 
-static void fill_image(SendContext *ctx, const Image *image, bool is_mask, unsigned index)
+/* The image is in the client's cache, as far as this message may use it. Else `replace` says whether what is there is
+ * an approximation, which this message replaces. */
+static bool take_from_cache(SendContext *ctx, const Image *image, bool may_be_lossy, WireImage *out, bool *replace)
 {
     ImageCacheUser *user = ctx->dc->cache_user;
+    bool lossy = false;
+
+    if (!image_cache_hit(user, image->id, &lossy))
+        return false;
+    if (lossy && !may_be_lossy) {
+        image_cache_set_lossless(user, image->id);
+        out->flags |= SPICE_IMAGE_FLAGS_CACHE_REPLACE_ME;
+        *replace = true;
+        return false;
+    }
+    ctx->source_lossy = ctx->source_lossy || lossy;
+    /* Another channel may have replaced an approximation, by a message that the client has not seen yet. */
+    out->type = !lossy && (ctx->dc->jpeg || image_cache_knows_lossy(user)) ? SPICE_IMAGE_TYPE_FROM_CACHE_LOSSLESS
+                                                                           : SPICE_IMAGE_TYPE_FROM_CACHE;
+    return true;
+}
+
+static bool is_lossy_type(uint8_t type)
+{
+    return type == SPICE_IMAGE_TYPE_JPEG || type == SPICE_IMAGE_TYPE_JPEG_ALPHA;
+}
+
+static void fill_image(SendContext *ctx, const Image *image, bool is_mask, unsigned index)
+{
     const ClientSurface *dest = display_client_surface(ctx->dc, ctx->op->surface_id);
     uint32_t format = dest ? dest->format : 0;
     bool cacheable = image->cacheable && op_image_is_cacheable(ctx->op, image, format);
+    bool may_be_lossy = ctx->dc->jpeg && !ctx->exact && lossy_allows_image(ctx->op, image), lossy, replace = false;
     WireImage *out = &ctx->images[index];
-    bool lossy = false, replace = false;
 
     *out = (WireImage){.id = image->id, .width = image->width, .height = image->height};
     if (image->type == SPICE_IMAGE_TYPE_SURFACE) {
@@ -112,20 +140,15 @@ static void fill_image(SendContext *ctx, const Image *image, bool is_mask, unsig
         return;
     }
     out->flags = image->high_bits_set ? SPICE_IMAGE_FLAGS_HIGH_BITS_SET : 0;
-    if (cacheable && image_cache_hit(user, image->id, &lossy)) {
-        if (!lossy) {
-            out->type = SPICE_IMAGE_TYPE_FROM_CACHE;
-            return;
-        }
-        /* The client has an approximation, from a host that sends such: it gets the true pixels. */
-        image_cache_set_lossless(user, image->id);
-        out->flags |= SPICE_IMAGE_FLAGS_CACHE_REPLACE_ME;
-        replace = true;
-    }
-    fill_bitmap(ctx, image, !is_mask && op_image_is_compressible(ctx->op, image, format), index, out);
+    if (cacheable && take_from_cache(ctx, image, may_be_lossy, out, &replace))
+        return;
+    fill_bitmap(ctx, image, !is_mask && op_image_is_compressible(ctx->op, image, format), may_be_lossy && ctx->dc->jpeg,
+                index, out);
+    lossy = is_lossy_type(out->type);
+    ctx->source_lossy = ctx->source_lossy || lossy;
     if (!cacheable || replace)
         return;
-    switch (image_cache_add(user, image->id, (uint64_t)image->width * image->height, false)) {
+    switch (image_cache_add(ctx->dc->cache_user, image->id, (uint64_t)image->width * image->height, lossy)) {
     case IMAGE_CACHE_ADDED:
         out->flags |= SPICE_IMAGE_FLAGS_CACHE_ME;
         break;
@@ -278,11 +301,11 @@ static const Image *mask_of(const DrawOp *op)
     }
 }
 
-void display_send_op(DisplayClient *dc, const DrawOp *original)
+void display_send_op(DisplayClient *dc, const DrawOp *original, bool exact)
 {
     DrawOp changed;
     const DrawOp *op = leftovers_before_op(dc, original, &changed);
-    SendContext ctx = {.dc = dc, .op = op};
+    SendContext ctx = {.dc = dc, .op = op, .exact = exact};
     g_auto(WireWriter) body = {0};
     const Image *mask = mask_of(op);
     Image *images[3];
@@ -299,6 +322,7 @@ void display_send_op(DisplayClient *dc, const DrawOp *original)
     sub_list = send_evictions(dc, &body);
     channel_client_send(&dc->cc, type, &body, sub_list);
     image_cache_end(dc->cache_user);
+    lossy_map_apply(dc->lossy, op, ctx.source_lossy);
     send_evicted_palettes(&ctx);
     for (unsigned i = 0; i < G_N_ELEMENTS(ctx.streams); i++)
         wire_writer_clear(&ctx.streams[i]);

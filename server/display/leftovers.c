@@ -27,7 +27,7 @@ static void send_reset(DisplayClient *dc, uint32_t surface_id, uint32_t source_i
     op->u.composite.flags = OPERATOR_DST | FILTER_NEAREST << 8 | FILTER_NEAREST << 11 | SPICE_COMPOSITE_HAS_MASK |
                             SPICE_COMPOSITE_HAS_SRC_TRANSFORM | SPICE_COMPOSITE_HAS_MASK_TRANSFORM;
     op->u.composite.src_transform = op->u.composite.mask_transform = identity;
-    display_send_op(dc, op);
+    display_send_op(dc, op, true);
     source->has_leftovers = false;
 }
 

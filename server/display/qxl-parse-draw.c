@@ -439,18 +439,17 @@ static bool check_envelope(const QXLDrawable *guest, GError **error)
     return true;
 }
 
-DrawOp *qxl_parse_drawable(const MemSlots *slots, const QXLCommandExt *command, QXLReleaseInfoExt *release,
-                           GError **error)
+static DrawOp *read_drawable(GuestReader *reader, const QXLCommandExt *command, QXLReleaseInfoExt *release,
+                             GError **error)
 {
     bool compat = command->flags & QXL_COMMAND_FLAG_COMPAT;
-    GuestReader reader = guest_reader(slots, command->group_id);
     g_autoptr(DrawOp) op = NULL;
     QXLDrawable guest;
     Rect box;
 
-    reader.expand_16bpp = compat && (command->flags & QXL_COMMAND_FLAG_COMPAT_16BPP);
-    if (compat ? !read_compat(&reader, command, &guest, release, error)
-               : !guest_read_command(&reader, command, &guest, sizeof(guest), release, error))
+    reader->expand_16bpp = compat && (command->flags & QXL_COMMAND_FLAG_COMPAT_16BPP);
+    if (compat ? !read_compat(reader, command, &guest, release, error)
+               : !guest_read_command(reader, command, &guest, sizeof(guest), release, error))
         return NULL;
     if (!check_envelope(&guest, error))
         return NULL;
@@ -460,8 +459,23 @@ DrawOp *qxl_parse_drawable(const MemSlots *slots, const QXLCommandExt *command, 
     box = rect_from_guest(&guest.bbox);
     op = draw_op_new(guest.type, guest.surface_id, &box);
     op->effect = guest.effect <= QXL_EFFECT_OPAQUE_BRUSH ? guest.effect : QXL_EFFECT_BLEND;
-    if (!read_deps(&guest, op, error) || !read_clip(&reader, &guest.clip, op, error) ||
-        !read_operation(&reader, &guest, op, error) || !complete_deps(op, error))
+    if (!read_deps(&guest, op, error) || !read_clip(reader, &guest.clip, op, error) ||
+        !read_operation(reader, &guest, op, error) || !complete_deps(op, error))
         return NULL;
     return g_steal_pointer(&op);
+}
+
+DrawOp *qxl_parse_drawable(const MemSlots *slots, GuestLoans *loans, const QXLCommandExt *command,
+                           QXLReleaseInfoExt *release, GError **error)
+{
+    GuestReader reader = guest_reader(slots, command->group_id);
+    DrawOp *op;
+
+    if (loans)
+        reader.loan = guest_loan_new(loans);
+    op = read_drawable(&reader, command, release, error);
+    if (reader.loan && guest_loan_set(reader.loan, release))
+        release->info = NULL;
+    guest_loan_unref(reader.loan);
+    return op;
 }

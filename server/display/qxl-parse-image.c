@@ -42,6 +42,37 @@ static void row_packer_add(RowPacker *packer, const uint8_t *data, uint64_t size
     }
 }
 
+/* The pixels of a bitmap that was checked, where they are; NULL if they are better copied at once. Only of rows that
+ * are stored packed. */
+static PixelSource *borrow_pixels(GuestReader *reader, const QXLBitmap *bitmap, uint32_t packed)
+{
+    uint64_t size = (uint64_t)packed * bitmap->y;
+    GuestPiece pieces[GUEST_PIXELS_MAX_PIECES];
+    ChunkWalk walk = {.next = bitmap->data};
+    size_t n = 0;
+
+    if (!reader->loan || packed != bitmap->stride || !guest_loan_takes(reader->loan, size) || size > reader->budget)
+        return NULL;
+    if (bitmap->flags & QXL_BITMAP_DIRECT) {
+        pieces[n++] = (GuestPiece){memslots_get(reader->slots, reader->group, bitmap->data, size, NULL), size};
+        return pieces[0].data && guest_charge(reader, size, NULL) ? guest_pixels_new(reader->loan, pieces, n, size)
+                                                                  : NULL;
+    }
+    while (n < G_N_ELEMENTS(pieces)) {
+        const uint8_t *data;
+        uint32_t bytes;
+
+        if (!chunk_walk_next(reader, &walk, &data, &bytes, NULL) || walk.total > size)
+            return NULL;
+        if (!data)
+            return walk.total == size && guest_charge(reader, size, NULL)
+                       ? guest_pixels_new(reader->loan, pieces, n, size)
+                       : NULL;
+        pieces[n++] = (GuestPiece){data, bytes};
+    }
+    return NULL;
+}
+
 static bool read_row_chunks(GuestReader *reader, QXLPHYSICAL first, RowPacker *packer, uint64_t size, GError **error)
 {
     ChunkWalk walk = {.next = first};
@@ -201,10 +232,10 @@ static Image *read_bitmap(GuestReader *reader, const QXLImage *guest, bool mask,
     /* The union is not aligned. */
     QXLBitmap bitmap = guest->bitmap;
     g_autoptr(Palette) palette = NULL;
+    bool top_down = bitmap.flags & QXL_BITMAP_TOP_DOWN;
     uint8_t format = bitmap.format;
     uint32_t packed;
-    size_t size;
-    uint8_t *pixels;
+    PixelSource *source;
     Image *image;
 
     if (!check_bitmap(&guest->descriptor, &bitmap, mask, error))
@@ -215,16 +246,22 @@ static Image *read_bitmap(GuestReader *reader, const QXLImage *guest, bool mask,
             return NULL;
     }
     packed = (uint32_t)bitmap_row_bytes(format, bitmap.x);
-    size = (size_t)packed * bitmap.y;
-    pixels = read_pixels(reader, &bitmap, packed, error);
-    if (!pixels)
-        return NULL;
-    if (palette) {
-        format = pixels_to_be(format, pixels, size);
-        limit_indices(format, pixels, size, palette->n);
+    source = mask || palette ? NULL : borrow_pixels(reader, &bitmap, packed);
+    if (source) {
+        image = image_new_from_source(guest->descriptor.id, format, top_down, bitmap.x, bitmap.y, source);
+    } else {
+        size_t size = (size_t)packed * bitmap.y;
+        uint8_t *pixels = read_pixels(reader, &bitmap, packed, error);
+
+        if (!pixels)
+            return NULL;
+        if (palette) {
+            format = pixels_to_be(format, pixels, size);
+            limit_indices(format, pixels, size, palette->n);
+        }
+        image = image_new_bitmap(guest->descriptor.id, format, top_down, bitmap.x, bitmap.y,
+                                 g_bytes_new_take(pixels, size), g_steal_pointer(&palette));
     }
-    image = image_new_bitmap(guest->descriptor.id, format, bitmap.flags & QXL_BITMAP_TOP_DOWN, bitmap.x, bitmap.y,
-                             g_bytes_new_take(pixels, size), g_steal_pointer(&palette));
     image->cacheable = guest->descriptor.flags & QXL_IMAGE_CACHE;
     /* Of what is no colour it means nothing; clients obey it if they do not cache the image. */
     image->high_bits_set = (guest->descriptor.flags & QXL_IMAGE_HIGH_BITS_SET) && format != SPICE_BITMAP_FMT_8BIT_A;

@@ -2,6 +2,7 @@
 /* Inside of qxl-parse: bounded reads of guest memory. Nobody else includes this. */
 #pragma once
 
+#include "server/display/guest-pixels.h"
 #include "server/display/qxl-parse.h"
 
 /* The most that one command, or one object of it, may hold. */
@@ -13,6 +14,7 @@ typedef struct GuestReader {
     uint32_t group;
     bool expand_16bpp; /* colours are x1r5g5b5 and are to become 32 bit */
     uint64_t budget;   /* bytes that the command may still hold */
+    GuestLoan *loan;   /* pixels may stay where they are; NULL: they are all copied */
 } GuestReader;
 
 GuestReader guest_reader(const MemSlots *slots, uint32_t group);

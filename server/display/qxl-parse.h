@@ -3,8 +3,9 @@
  * Reads QXL commands out of guest memory: the only code that touches it, apart from the canvases of surfaces.
  *
  * Every field is read once, into host memory, and validated there; pixels, clip lists and cursor shapes are copied
- * (rows packed), so that nothing that is returned refers to guest memory, with the one exception of a surface's own
- * pixels. The guest may change its memory at any time; that can only change what is drawn.
+ * (rows packed), so that nothing that is returned refers to guest memory, with two exceptions: a surface's own pixels,
+ * and large pictures, whose copy can wait (see GuestPixels). The guest may change its memory at any time; that can only
+ * change what is drawn.
  *
  * All functions: worker thread; false or NULL with an error if the command is to be dropped. `release` is filled as
  * soon as the command's own structure could be mapped (release->info != NULL), also when the command is then refused:
@@ -13,6 +14,7 @@
 #pragma once
 
 #include "common/draw/op.h"
+#include "server/display/guest-pixels.h"
 #include "server/display/memslot.h"
 
 #define QXL_PARSE_ERROR (qxl_parse_error_quark())
@@ -32,9 +34,12 @@ GQuark qxl_parse_error_quark(void);
  * src_area; indices of indexed bitmaps are below palette->n; bitmaps that are not masks are never 1BIT_LE or 4BIT_LE;
  * rop3 depends on all three operands (the others became simpler operations); a text has glyphs of one depth, and a
  * background only where it is seen and with fore_mode PUT. What depends on a surface's format or size, and whether a
- * path can be drawn, is not checked. */
-DrawOp *qxl_parse_drawable(const MemSlots *slots, const QXLCommandExt *command, QXLReleaseInfoExt *release,
-                           GError **error);
+ * path can be drawn, is not checked.
+ *
+ * `loans`: pixels may stay in guest memory, as loans of these; release->info is NULL then, since the loan returns the
+ * command's resources. NULL: everything is copied. */
+DrawOp *qxl_parse_drawable(const MemSlots *slots, GuestLoans *loans, const QXLCommandExt *command,
+                           QXLReleaseInfoExt *release, GError **error);
 
 typedef struct SurfaceCommand {
     uint32_t surface_id;

@@ -38,35 +38,6 @@ void drawable_unref(Drawable *drawable)
     g_free(drawable);
 }
 
-/* The pixels that the operation may change. */
-static void op_region(const DrawOp *op, pixman_region32_t *region)
-{
-    const Rect *box = &op->box;
-
-    if (rect_is_empty(box)) {
-        pixman_region32_init(region);
-        return;
-    }
-    if (!op->has_clip) {
-        pixman_region32_init_with_extents(region, &(pixman_box32_t){box->left, box->top, box->right, box->bottom});
-        return;
-    }
-    /* Only what lies in the box, so that no region is larger than it must be. */
-    g_autofree pixman_box32_t *boxes = g_new(pixman_box32_t, MAX(op->n_clip_rects, 1));
-    int n = 0;
-
-    for (uint32_t i = 0; i < op->n_clip_rects; i++) {
-        Rect r = rect_intersect(box, &op->clip_rects[i]);
-
-        if (!rect_is_empty(&r))
-            boxes[n++] = (pixman_box32_t){r.left, r.top, r.right, r.bottom};
-    }
-    if (n == 0)
-        pixman_region32_init(region);
-    else
-        pixman_region32_init_rects(region, boxes, n);
-}
-
 /* True if it reads pixels of its own destination, other than the one it writes (COPY_BITS is known for that). */
 static bool op_reads_itself(const DrawOp *op)
 {
@@ -89,7 +60,7 @@ static Drawable *drawable_new(DrawTree *tree, DrawOp *op)
     drawable->opaque = tree->opaque;
     drawable->serial = ++tree->serial;
     drawable->bytes = draw_op_bytes(op);
-    op_region(op, &drawable->visible);
+    draw_op_region(op, &drawable->visible);
     pixman_region32_init(&drawable->hold);
     return drawable;
 }
@@ -260,18 +231,30 @@ static bool region_touches(pixman_region32_t *region, const Rect *r)
     return pixman_region32_contains_rectangle(region, &box) != PIXMAN_REGION_OUT;
 }
 
+/* What has an effect on the area, from `newest` on. */
+static void render_touching(DrawTree *tree, Drawable *newest, const Rect *area)
+{
+    for (Drawable *drawable = newest; drawable; drawable = drawable->older) {
+        if (region_touches(&drawable->visible, area)) {
+            render_up_to(tree, drawable);
+            return;
+        }
+    }
+}
+
 void draw_tree_render_area(DrawTree *tree, uint32_t surface_id, const Rect *area)
 {
     DrawTreeSurface *surface = surface_find(tree, surface_id);
 
     if (!surface || rect_is_empty(area))
         return;
-    for (Drawable *drawable = surface->newest; drawable; drawable = drawable->older) {
-        if (region_touches(&drawable->visible, area)) {
-            render_up_to(tree, drawable);
-            return;
-        }
-    }
+    render_touching(tree, surface->newest, area);
+}
+
+void draw_tree_render_before(DrawTree *tree, Drawable *drawable, const Rect *area)
+{
+    if (drawable->pending && !rect_is_empty(area))
+        render_touching(tree, drawable->older, area);
 }
 
 void draw_tree_render_surface(DrawTree *tree, uint32_t surface_id)

@@ -89,6 +89,8 @@ Drawable *draw_tree_add(DrawTree *tree, DrawOp *op);
 
 /* Renders what has an effect on `area` of the surface: everything up to the newest pending drawable that touches it. */
 void draw_tree_render_area(DrawTree *tree, uint32_t surface_id, const Rect *area);
+/* The same of those that are older than this one, on its own surface. Nothing if it is not pending. */
+void draw_tree_render_before(DrawTree *tree, Drawable *drawable, const Rect *area);
 void draw_tree_render_surface(DrawTree *tree, uint32_t surface_id);
 /* Renders all pending drawables of other surfaces that read this one. */
 void draw_tree_render_readers(DrawTree *tree, uint32_t surface_id);

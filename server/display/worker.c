@@ -50,6 +50,7 @@ struct Worker {
     GSource *task_source;
     LoopTimer *poll_timer;
     MemSlots *slots;
+    GuestLoans *loans;
     uint32_t n_surfaces;
     DisplayChannel *display;
     CursorChannel *cursor;
@@ -150,6 +151,16 @@ void worker_release(Worker *worker, const QXLReleaseInfoExt *release)
         worker->interface->release_resource(worker->qxl->instance, *release);
 }
 
+static void release_loan(void *opaque, const QXLReleaseInfoExt *resources)
+{
+    worker_release(opaque, resources);
+}
+
+void worker_return_loans(Worker *worker)
+{
+    guest_loans_call_in(worker->loans);
+}
+
 static void warn_dropped(const GError *error)
 {
     if (g_error_matches(error, QXL_PARSE_ERROR, QXL_PARSE_ERROR_EMPTY))
@@ -165,9 +176,9 @@ static void handle_draw(Worker *worker, const QXLCommandExt *command)
 {
     QXLReleaseInfoExt release = {0};
     g_autoptr(GError) error = NULL;
-    DrawOp *op = qxl_parse_drawable(worker->slots, command, &release, &error);
+    DrawOp *op = qxl_parse_drawable(worker->slots, worker->loans, command, &release, &error);
 
-    /* Everything was copied: the guest can have its memory back at once. */
+    /* If everything was copied the guest has its memory back at once. */
     worker_release(worker, &release);
     if (!op || !display_channel_draw(worker->display, op, &error))
         warn_dropped(error);
@@ -450,6 +461,7 @@ void worker_stop(Worker *worker)
     display_channel_render_all(worker->display);
     channel_flush(worker->display_ring.channel, FLUSH_MS);
     channel_flush(worker->cursor_ring.channel, FLUSH_MS);
+    worker_return_loans(worker); /* the guest's memory must not change any more */
 }
 
 /* --- thread --- */
@@ -525,6 +537,7 @@ Worker *worker_new(QXLState *qxl, GError **error)
     worker->qxl = qxl;
     worker->interface = interface;
     worker->slots = slots;
+    worker->loans = guest_loans_new(release_loan, worker, GUEST_PIXELS_MIN_BYTES, GUEST_LOANS_MAX_BYTES);
     worker->n_surfaces = CLAMP(info.n_surfaces, 1, STATE_MAX_SURFACES);
     worker->context = g_main_context_new();
     worker->loop = loop_new_context(worker->context);
@@ -553,6 +566,7 @@ static void do_quit(Worker *worker, void *data)
 {
     worker->quit = true;
     worker->running = worker->starting = false;
+    worker_return_loans(worker);
 }
 
 void worker_free(Worker *worker)
@@ -572,6 +586,7 @@ void worker_free(Worker *worker)
     g_source_unref(worker->task_source);
     loop_free(worker->loop);
     g_main_context_unref(worker->context);
+    guest_loans_free(worker->loans);
     memslots_free(worker->slots);
     g_free(worker);
 }

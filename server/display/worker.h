@@ -47,5 +47,7 @@ void worker_flush_cursor_ring(Worker *worker);
 void worker_handle_display_command(Worker *worker, const QXLCommandExt *command, bool loaded);
 void worker_handle_cursor_command(Worker *worker, const QXLCommandExt *command);
 void worker_release(Worker *worker, const QXLReleaseInfoExt *release);
+/* What commands still keep of the guest's memory for their pixels is copied and released. */
+void worker_return_loans(Worker *worker);
 /* The rings are looked at again, soon. */
 void worker_wake_rings(Worker *worker);

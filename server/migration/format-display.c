@@ -140,7 +140,7 @@ static void v1_apply(const DisplayV1 *v1, DisplayState *out)
 static bool surface_append(const SurfaceV1 *v1, GArray *surfaces, GError **error)
 {
     const StateRect *r = &v1->lossy;
-    bool lossy = r->left || r->top || r->right || r->bottom;
+    bool lossy = r->left != r->right || r->top != r->bottom; /* other servers leave an empty one anywhere */
     SurfaceState surface = {.id = v1->id};
 
     if (surfaces->len && v1->id <= g_array_index(surfaces, SurfaceState, surfaces->len - 1).id)

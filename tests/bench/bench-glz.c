@@ -50,16 +50,16 @@ void spice_qxl_destroy_surfaces(QXLInstance *instance) {}
 static void sample_add(Sample *s, const Image *image)
 {
     if (image->type != SPICE_IMAGE_TYPE_BITMAP || !glz_type_for_format(image->bitmap.format) ||
-        g_bytes_get_size(image->bitmap.data) < 54)
+        g_bytes_get_size(bitmap_data(&image->bitmap)) < 54)
         return;
     g_ptr_array_add(s->images, image_ref((Image *)image));
-    s->bytes += g_bytes_get_size(image->bitmap.data);
+    s->bytes += g_bytes_get_size(bitmap_data(&image->bitmap));
 }
 
 static void add_drawable(Sample *s, const MemSlots *slots, const QXLCommandExt *command, GHashTable *seen)
 {
     QXLReleaseInfoExt release = {0};
-    DrawOp *op = qxl_parse_drawable(slots, command, &release, NULL);
+    DrawOp *op = qxl_parse_drawable(slots, NULL, command, &release, NULL);
     Image *images[3];
     unsigned n;
 
@@ -134,7 +134,7 @@ static uint64_t run_lz(const Sample *s)
 
         wire_writer_reset(&out);
         bytes += lz_encode(lz_type_for_format(image->bitmap.format), image->width, image->height, true,
-                           g_bytes_get_data(image->bitmap.data, NULL), &out, SIZE_MAX);
+                           g_bytes_get_data(bitmap_data(&image->bitmap), NULL), &out, SIZE_MAX);
     }
     return bytes;
 }
@@ -154,11 +154,12 @@ static uint64_t run_glz(const Sample *s, bool check)
 
         wire_writer_reset(&out);
         bytes += glz_encode(dictionary, glz_type_for_format(image->bitmap.format), image->width, image->height, true,
-                            image->bitmap.data, &out);
+                            bitmap_data(&image->bitmap), &out);
         if (!check || !out.size)
             continue;
         got = glz_decoder_decode(decoder, out.data, out.size, &info, &error);
-        if (!got || (image->bitmap.format == SPICE_BITMAP_FMT_RGBA && !g_bytes_equal(got, image->bitmap.data))) {
+        if (!got ||
+            (image->bitmap.format == SPICE_BITMAP_FMT_RGBA && !g_bytes_equal(got, bitmap_data(&image->bitmap)))) {
             fprintf(stderr, "image %u does not come back: %s\n", i, error ? error->message : "other pixels");
             exit(1);
         }

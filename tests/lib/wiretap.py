@@ -33,6 +33,12 @@ class Wiretap(Peer):
     def cache_ids(self, session=-1):
         return [int(i, 16) for i in self.command("cache-ids")["sessions"][session]["ids"]]
 
+    def made(self, phase, **fields):
+        """Images that servers made of what a surface shows, since that mark (until the next): dictionaries with surface,
+        type, box (left, top, right, bottom), route and id of the channel; those with these values."""
+        return [m for m in self.command("made")["images"]
+                if m["phase"] == phase and all(m[k] == v for k, v in fields.items())]
+
     def violations(self, ignore=()):
         """Broken rules, without the kinds to ignore. (The stock server always breaks "sub-size".)"""
         return [v for v in self.stats()["violations"] if v["kind"] not in ignore]

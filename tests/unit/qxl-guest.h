@@ -152,7 +152,7 @@ static inline DrawOp *parse_at(Guest *guest, uint64_t address, uint32_t flags, G
 {
     QXLCommandExt command = command_at(address, flags);
     QXLReleaseInfoExt release = {.info = (void *)1, .group_id = 99};
-    DrawOp *op = qxl_parse_drawable(guest->slots, &command, &release, error);
+    DrawOp *op = qxl_parse_drawable(guest->slots, NULL, &command, &release, error);
 
     g_assert_true((void *)release.info == at(guest, address));
     g_assert_cmpuint(release.group_id, ==, GROUP);

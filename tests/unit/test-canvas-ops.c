@@ -14,7 +14,7 @@ static const uint32_t formats[] = {SPICE_SURFACE_FMT_32_xRGB, SPICE_SURFACE_FMT_
 
 static uint32_t bitmap_u32(const Image *image, unsigned index)
 {
-    return ((const uint32_t *)g_bytes_get_data(image->bitmap.data, NULL))[index];
+    return ((const uint32_t *)g_bytes_get_data(bitmap_data(&image->bitmap), NULL))[index];
 }
 
 static void test_read_xrgb(void)
@@ -63,11 +63,11 @@ static void test_read_formats(void)
 
         memset(memory, 0x5a, sizeof(memory));
         image = canvas_read(canvas, &part, 0, false);
-        data = g_bytes_get_data(image->bitmap.data, NULL);
+        data = g_bytes_get_data(bitmap_data(&image->bitmap), NULL);
         g_assert_cmpuint(image->bitmap.format, ==, expect[i]);
         g_assert_cmpuint(image->width, ==, 5);
         g_assert_cmpuint(image->height, ==, 2);
-        g_assert_cmpuint(g_bytes_get_size(image->bitmap.data), ==, 2 * bitmap_row_bytes(expect[i], 5));
+        g_assert_cmpuint(g_bytes_get_size(bitmap_data(&image->bitmap)), ==, 2 * bitmap_row_bytes(expect[i], 5));
         if (formats[i] == SPICE_SURFACE_FMT_16_565)
             g_assert_cmphex(bitmap_u32(image, 0), ==, 0x5a49d6);
         else if (formats[i] == SPICE_SURFACE_FMT_1_A) /* bits 3..7 of 0x5a */

@@ -68,7 +68,7 @@ static void check_served(RedsState *server, int fd)
     g_assert_true(host_wait(has_link, server));
     g_assert_cmpuint(host_connections(), ==, 1);
     g_test_expect_message("Spice", G_LOG_LEVEL_WARNING, "link: the connection does not speak SPICE*");
-    g_assert_cmpint(send(fd, "GET ", 4, 0), ==, 4);
+    g_assert_cmpint(send(fd, "HELO", 4, 0), ==, 4);
     g_assert_true(host_wait(has_no_link, server));
     g_test_assert_expected_messages();
     g_assert_cmpint(recv(fd, reply, sizeof(reply), 0), ==, LINK_HEADER_SIZE + LINK_REPLY_SIZE);

@@ -85,6 +85,21 @@ static void test_display_details(void)
     display_state_clear(&s);
 }
 
+/* Of a surface that was lossy and is no more the stock library writes a rectangle without pixels. */
+static void test_display_empty_lossy(void)
+{
+    g_autoptr(GBytes) bytes = sample_bytes(LOSSY_HEAD "01000000 1e010000 36000000 2b000000 36000000 2b000000");
+    g_autoptr(GError) error = NULL;
+    DisplayState s;
+
+    display_state_decode(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), -1, &s, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_true(s.surfaces_lossy_form);
+    g_assert_cmpuint(s.surfaces->len, ==, 1);
+    g_assert_null(g_array_index(s.surfaces, SurfaceState, 0).lossy);
+    display_state_clear(&s);
+}
+
 /* Bytes behind the list leave its form open: the caller's word counts, then what makes sense. */
 static void test_display_trailing(void)
 {
@@ -478,6 +493,7 @@ int main(int argc, char **argv)
     g_test_add_func("/migration/v1/display-details", test_display_details);
     g_test_add_func("/migration/v1/display-trailing", test_display_trailing);
     g_test_add_func("/migration/v1/display-refused", test_display_refused);
+    g_test_add_func("/migration/v1/display-empty-lossy", test_display_empty_lossy);
     g_test_add_func("/migration/v1/display-refused-lossy", test_display_refused_lossy);
     g_test_add_func("/migration/v1/main", test_main_vectors);
     g_test_add_func("/migration/v1/main-refused", test_main_refused);

@@ -47,7 +47,7 @@ static void check_op(const DrawOp *op)
 
         if (images[i]->type != SPICE_IMAGE_TYPE_BITMAP)
             continue;
-        data = g_bytes_get_data(bitmap->data, &size);
+        data = g_bytes_get_data(bitmap_data(bitmap), &size);
         g_assert_cmpuint(size, ==, (uint64_t)bitmap->stride * images[i]->height);
         if (bitmap->palette && bitmap->format == SPICE_BITMAP_FMT_8BIT)
             for (gsize k = 0; k < size; k++)
@@ -159,6 +159,38 @@ static void mutate(Guest *guest, GRand *rand, uint64_t command)
     }
 }
 
+static void count_release(void *opaque, const QXLReleaseInfoExt *resources)
+{
+    g_assert_nonnull(resources->info);
+    ++*(unsigned *)opaque;
+}
+
+/* The same command with pixels that stay in the guest is accepted or refused alike, has the same pixels, and its
+ * resources come back once. */
+static void check_loan(Guest *guest, QXLCommandExt command, const DrawOp *copied)
+{
+    unsigned released = 0;
+    GuestLoans *loans = guest_loans_new(count_release, &released, 1, 50);
+    QXLReleaseInfoExt release = {0};
+    g_autoptr(GError) error = NULL;
+    DrawOp *op = qxl_parse_drawable(guest->slots, loans, &command, &release, &error);
+    Image *images[3], *expected[3];
+    unsigned n = op ? draw_op_images(op, images) : 0;
+
+    g_assert_true((op == NULL) == (copied == NULL));
+    if (op) {
+        g_assert_cmpuint(n, ==, draw_op_images(copied, expected));
+        check_op(op);
+    }
+    for (unsigned i = 0; i < n; i++)
+        if (images[i]->type == SPICE_IMAGE_TYPE_BITMAP)
+            g_assert_true(g_bytes_equal(bitmap_data(&images[i]->bitmap), bitmap_data(&expected[i]->bitmap)));
+    draw_op_unref(op);
+    g_assert_cmpuint(released, ==, release.info ? 0 : 1);
+    guest_loans_free(loans);
+    g_assert_cmpuint(released, ==, release.info ? 0 : 1);
+}
+
 static void test_fuzz_drawables(void)
 {
     g_autoptr(Guest) guest = guest_new();
@@ -183,12 +215,14 @@ static void test_fuzz_drawables(void)
         g_autoptr(GError) error = NULL;
 
         mutate(guest, rand, address);
-        op = parse_at(guest, address, flags == 7 ? 3 : flags == 6 ? 1 : 0, &error);
+        flags = flags == 7 ? 3 : flags == 6 ? 1 : 0;
+        op = parse_at(guest, address, flags, &error);
         g_assert_true((op == NULL) == (error != NULL));
         if (op) {
             accepted++;
             check_op(op);
         }
+        check_loan(guest, command_at(address, flags), op);
         memcpy(guest->ram, saved, RAM_SIZE);
     }
     g_test_message("%u of %u were accepted", accepted, rounds);

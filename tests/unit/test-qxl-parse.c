@@ -173,7 +173,7 @@ static void test_text(void)
 /* The image's stored bytes are the guest's, without the padding. */
 static void assert_pixels(const Image *image, uint32_t guest_stride)
 {
-    const uint8_t *data = g_bytes_get_data(image->bitmap.data, NULL);
+    const uint8_t *data = g_bytes_get_data(bitmap_data(&image->bitmap), NULL);
     uint32_t stride = image->bitmap.stride;
 
     for (uint32_t y = 0; y < image->height; y++)
@@ -224,7 +224,7 @@ static void test_palettes(void)
     d = copy_of(put_bitmap(guest, SPICE_BITMAP_FMT_1BIT_LE, 12, 3, 2, 0, put_palette(guest, 2)));
     le = parse(guest, &d);
     g_assert_cmpuint(le->u.copy.src->bitmap.format, ==, SPICE_BITMAP_FMT_1BIT_BE);
-    a = g_bytes_get_data(le->u.copy.src->bitmap.data, NULL);
+    a = g_bytes_get_data(bitmap_data(&le->u.copy.src->bitmap), NULL);
     for (unsigned i = 0; i < 6; i++)
         for (unsigned bit = 0; bit < 8; bit++)
             g_assert_cmpuint(a[i] >> bit & 1, ==, pixel_byte(i) >> (7 - bit) & 1);
@@ -232,13 +232,13 @@ static void test_palettes(void)
     d = copy_of(put_bitmap(guest, SPICE_BITMAP_FMT_4BIT_LE, 5, 3, 4, 0, put_palette(guest, 16)));
     le4 = parse(guest, &d);
     g_assert_cmpuint(le4->u.copy.src->bitmap.format, ==, SPICE_BITMAP_FMT_4BIT_BE);
-    b = g_bytes_get_data(le4->u.copy.src->bitmap.data, NULL);
+    b = g_bytes_get_data(bitmap_data(&le4->u.copy.src->bitmap), NULL);
     g_assert_cmphex(b[0], ==, (pixel_byte(0) >> 4 | pixel_byte(0) << 4) & 0xff);
 
     /* indices beyond the palette */
     d = copy_of(put_bitmap(guest, SPICE_BITMAP_FMT_8BIT, 4, 3, 4, 0, put_palette(guest, 100)));
     p8 = parse(guest, &d);
-    b = g_bytes_get_data(p8->u.copy.src->bitmap.data, NULL);
+    b = g_bytes_get_data(bitmap_data(&p8->u.copy.src->bitmap), NULL);
     for (unsigned i = 0; i < 12; i++)
         g_assert_cmphex(b[i], ==, pixel_byte(i) < 100 ? pixel_byte(i) : 0);
 
@@ -420,17 +420,17 @@ static void test_envelope(void)
 
     /* one byte too close to the slot's end; other slots, groups and generations: nothing to be released */
     command = command_at(BASE + RAM_SIZE - sizeof(QXLDrawable) + 1, 0);
-    g_assert_null(qxl_parse_drawable(guest->slots, &command, &release, NULL));
+    g_assert_null(qxl_parse_drawable(guest->slots, NULL, &command, &release, NULL));
     g_assert_null(release.info);
     command = command_at(BASE + RAM_SIZE - sizeof(QXLDrawable), 0);
-    g_assert_null(qxl_parse_drawable(guest->slots, &command, &release, NULL));
+    g_assert_null(qxl_parse_drawable(guest->slots, NULL, &command, &release, NULL));
     g_assert_nonnull(release.info);
     command = command_at(RAM_SIZE / 2, 0);
-    g_assert_null(qxl_parse_drawable(guest->slots, &command, &release, NULL));
+    g_assert_null(qxl_parse_drawable(guest->slots, NULL, &command, &release, NULL));
     g_assert_null(release.info);
     command = command_at(BASE, 0);
     command.group_id = 7;
-    g_assert_null(qxl_parse_drawable(guest->slots, &command, &release, NULL));
+    g_assert_null(qxl_parse_drawable(guest->slots, NULL, &command, &release, NULL));
     g_assert_null(release.info);
 }
 

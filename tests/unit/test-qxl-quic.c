@@ -55,7 +55,8 @@ static void test_good(void)
             g_assert_cmpuint(src->id, ==, 0x1234);
             g_assert_cmpuint(src->width, ==, W);
             g_assert_cmpuint(src->height, ==, H);
-            g_assert_cmpmem(g_bytes_get_data(src->bitmap.data, NULL), g_bytes_get_size(src->bitmap.data), pixels,
+            g_assert_cmpmem(g_bytes_get_data(bitmap_data(&src->bitmap), NULL),
+                            g_bytes_get_size(bitmap_data(&src->bitmap)), pixels,
                             (size_t)W * H * quic_image_pixel_bytes(type));
             g_assert_cmpmem(g_bytes_get_data(src->bitmap.quic, NULL), g_bytes_get_size(src->bitmap.quic), stream.data,
                             size);

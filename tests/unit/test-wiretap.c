@@ -74,6 +74,7 @@ static void teardown(Fixture *f, gconstpointer data)
     g_hash_table_unref(f->tap.kinds);
     g_ptr_array_unref(f->tap.tampers);
     g_ptr_array_unref(f->tap.saved);
+    g_clear_pointer(&f->tap.made, g_array_unref);
 }
 
 /* ---- what peers send ---- */

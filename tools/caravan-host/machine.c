@@ -178,7 +178,8 @@ static bool start_server(Machine *machine, const MachineOptions *options)
     spice_server_set_seamless_migration(server, options->seamless);
     if (options->listen_fd >= 0)
         spice_server_set_listen_socket_fd(server, options->listen_fd);
-    return spice_server_init(server, event_loop_core(machine_events->channel_event)) == 0;
+    return security_apply(&options->security, server, options->listen_fd >= 0) &&
+           spice_server_init(server, event_loop_core(machine_events->channel_event)) == 0;
 }
 
 Machine *machine_new(const MachineOptions *options, const MachineEvents *events, Player **players, int n_players)

@@ -7,6 +7,7 @@
 
 #include "tools/caravan-host/player.h"
 #include "tools/caravan-host/port.h"
+#include "tools/caravan-host/security.h"
 #include "tools/caravan-host/sound.h"
 
 #include <spice.h>
@@ -21,7 +22,8 @@ typedef struct MachineOptions {
     int audio_rate; /* Hz; 0: no sound */
     bool playback_compression;
     const char *port_device; /* name of a port that clients can connect to, NULL: none */
-    int listen_fd;           /* -1: a private machine that nobody can connect to */
+    Security security;
+    int listen_fd; /* -1: a private machine that nobody can connect to */
 } MachineOptions;
 
 typedef struct Machine Machine;

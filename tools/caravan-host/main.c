@@ -21,10 +21,10 @@ Host host;
 
 static struct {
     char *recording, *start, *ticket, *name, *compression, *jpeg, *zlib_glz, *streaming, *seamless,
-        *playback_compression, *port_device;
-    int port, displays, audio_rate;
+        *playback_compression, *port_device, *tls, *security;
+    int port, tls_port, displays, audio_rate;
     double pace;
-    gboolean incoming, audio;
+    gboolean incoming, audio, sasl;
 } arguments = {.displays = 1, .audio_rate = 48000};
 
 static const GOptionEntry entries[] = {
@@ -45,6 +45,11 @@ static const GOptionEntry entries[] = {
     {"playback-compression", 0, 0, G_OPTION_ARG_STRING, &arguments.playback_compression, "on off (default on)",
      "SWITCH"},
     {"port-device", 0, 0, G_OPTION_ARG_STRING, &arguments.port_device, "a port that clients can connect to", "NAME"},
+    {"tls", 0, 0, G_OPTION_ARG_FILENAME, &arguments.tls, "ca-cert.pem, server-cert.pem, server-key.pem are there",
+     "DIR"},
+    {"tls-port", 0, 0, G_OPTION_ARG_INT, &arguments.tls_port, "of 127.0.0.1; 0 picks a free one", "N"},
+    {"security", 0, 0, G_OPTION_ARG_STRING, &arguments.security, "CHANNEL=none|ssl|any,... (or default=)", "WHAT"},
+    {"sasl", 0, 0, G_OPTION_ARG_NONE, &arguments.sasl, "clients authenticate by SASL", NULL},
     {"name", 0, 0, G_OPTION_ARG_STRING, &arguments.name, "name of the machine", "NAME"},
     {0},
 };
@@ -254,6 +259,7 @@ static bool check_ready(Task *task)
     }
     Answer *answer = answer_new("event", "ready");
     answer_int(answer, "port", host.port);
+    answer_int(answer, "tls_port", host.options.security.tls_port);
     answer_int(answer, "position", (int64_t)host_position());
     answer_real(answer, "ms", task_ms(task));
     answer_send(answer);
@@ -331,6 +337,10 @@ static void parse_arguments(int *argc, char ***argv)
         .audio_rate = arguments.audio ? arguments.audio_rate : 0,
         .playback_compression = choice("playback-compression", arguments.playback_compression, "on off") != 2,
         .port_device = arguments.port_device,
+        .security = {.tls_dir = arguments.tls,
+                     .tls_port = arguments.tls != NULL ? security_choose_port(arguments.tls_port) : 0,
+                     .channels = arguments.security,
+                     .sasl = arguments.sasl},
         .listen_fd = -1,
     };
     host.port = arguments.port;

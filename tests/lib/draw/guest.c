@@ -167,6 +167,16 @@ static void create_source(Guest *guest, uint32_t id)
     guest_submit(guest, QXL_CMD_SURFACE, command);
 }
 
+void guest_renew_source(Guest *guest, uint32_t id)
+{
+    QXLSurfaceCmd *command = guest_alloc(guest, sizeof(*command));
+
+    command->surface_id = id;
+    command->type = QXL_SURFACE_CMD_DESTROY;
+    guest_submit(guest, QXL_CMD_SURFACE, command);
+    create_source(guest, id);
+}
+
 void guest_begin(Guest *guest, uint32_t format, uint32_t width, uint32_t height, bool bottom_up)
 {
     QXLDevSurfaceCreate create = {
@@ -203,15 +213,22 @@ void guest_submit(Guest *guest, uint32_t type, const void *command)
         spice_qxl_wakeup(&guest->qxl);
 }
 
+void guest_update(Guest *guest, const QXLRect *area)
+{
+    QXLRect what = *area, dirty;
+
+    spice_qxl_update_area(&guest->qxl, 0, &what, &dirty, 1, 1);
+}
+
 void guest_finish(Guest *guest)
 {
-    QXLRect whole = {.right = (int32_t)guest->width, .bottom = (int32_t)guest->height}, dirty;
+    QXLRect whole = {.right = (int32_t)guest->width, .bottom = (int32_t)guest->height};
 
     g_mutex_lock(&guest->lock);
     while (guest->ring.length)
         g_cond_wait(&guest->fetched, &guest->lock);
     g_mutex_unlock(&guest->lock);
-    spice_qxl_update_area(&guest->qxl, 0, &whole, &dirty, 1, 1);
+    guest_update(guest, &whole);
 }
 
 size_t guest_row_bytes(const Guest *guest)

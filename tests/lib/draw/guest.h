@@ -33,9 +33,13 @@ void guest_init(Guest *guest, SpiceServer *server);
 void *guest_alloc(Guest *guest, size_t size);
 /* All surfaces go, all memory too; then a primary surface of this format and the sources come. */
 void guest_begin(Guest *guest, uint32_t format, uint32_t width, uint32_t height, bool bottom_up);
+/* The source surface goes and comes again, blank. */
+void guest_renew_source(Guest *guest, uint32_t id);
 void guest_submit(Guest *guest, uint32_t type, const void *command);
 /* Waits until all commands were fetched, and the primary's memory shows them. */
 void guest_finish(Guest *guest);
+/* The memory of these pixels of the primary is to show what was drawn. */
+void guest_update(Guest *guest, const QXLRect *area);
 /* Bytes of a row without padding, and the start of row y from the top. */
 size_t guest_row_bytes(const Guest *guest);
 const uint8_t *guest_row(const Guest *guest, uint32_t y);

@@ -6,6 +6,8 @@
 
 #include <spice/enums.h>
 
+#define RED_GROUP 2
+
 static void step(TapLink *link, ModelKind kind, guint64 id)
 {
     session_step(link, &(ModelStep){.kind = kind, .id = id});
@@ -125,15 +127,41 @@ static void source(TapLink *link, WireReader *r)
     wire_read_bytes(r, 16);
 }
 
-static void base(TapLink *link, WireReader *r)
+static TapMade base(TapLink *link, WireReader *r)
 {
     guint32 surface = wire_read_u32(r);
+    TapMade made = {
+        .phase = link->tap->phases->len - 1, .id = link->id, .route = link->route->index, .surface = surface};
 
-    wire_read_bytes(r, 16);
+    made.top = (gint32)wire_read_u32(r);
+    made.left = (gint32)wire_read_u32(r);
+    made.bottom = (gint32)wire_read_u32(r);
+    made.right = (gint32)wire_read_u32(r);
     if (wire_read_u8(r) == SPICE_CLIP_TYPE_RECTS)
         wire_read_bytes(r, (guint64)wire_read_u32(r) * 16);
     if (wire_reader_ok(r))
         step(link, MODEL_SURFACE_USE, surface);
+    return made;
+}
+
+/* Servers number the images that they make themselves in a group of their own. `r` stands at the pointer. */
+static void note_made(TapLink *link, const WireReader *r, TapMade *made)
+{
+    WireReader peek = *r, at;
+    guint32 offset = wire_read_u32(&peek);
+
+    if (!offset || !wire_reader_ok(&peek))
+        return;
+    at = wire_reader_at(&peek, offset);
+    if ((guint32)wire_read_u64(&at) != RED_GROUP)
+        return;
+    made->type = wire_read_u8(&at);
+    if (!wire_reader_ok(&at) || made->type == SPICE_IMAGE_TYPE_SURFACE)
+        return;
+    if (!link->tap->made)
+        link->tap->made = g_array_new(FALSE, FALSE, sizeof(TapMade));
+    if (link->tap->made->len < TAP_MAX_MADE)
+        g_array_append_vals(link->tap->made, made, 1);
 }
 
 static void stroke(TapLink *link, WireReader *r)
@@ -146,7 +174,8 @@ static void stroke(TapLink *link, WireReader *r)
 
 static void draw_message(TapLink *link, guint16 type, WireReader *r)
 {
-    base(link, r);
+    TapMade made = base(link, r);
+
     switch (type) {
     case SPICE_MSG_DISPLAY_DRAW_FILL:
         brush(link, r);
@@ -161,6 +190,8 @@ static void draw_message(TapLink *link, guint16 type, WireReader *r)
         mask(link, r);
         break;
     case SPICE_MSG_DISPLAY_DRAW_COPY:
+        note_made(link, r, &made);
+        /* fallthrough */
     case SPICE_MSG_DISPLAY_DRAW_BLEND:
         source(link, r);
         wire_read_bytes(r, 3);

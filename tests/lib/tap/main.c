@@ -10,6 +10,7 @@
  *     mark NAME                     a new phase begins
  *     stats                         counters by phase and channel, model of the caches, broken rules
  *     cache-ids                     ids of the images that the client holds, sorted, in hex
+ *     made                          images that servers made of their surfaces: where they were drawn
  *     save-migrate-data DIR         every MIGRATE_DATA of a server so far, as DIR/<type>-<id>-<hop>.bin
  *     tamper TYPE ID truncate N | append HEX | replace FILE | drop
  *                                   changes the next MIGRATE_DATA that the client sends on that channel
@@ -86,6 +87,7 @@ static void tap_free(Tap *tap)
     g_hash_table_unref(tap->kinds);
     g_ptr_array_unref(tap->tampers);
     g_ptr_array_unref(tap->saved);
+    g_clear_pointer(&tap->made, g_array_unref);
     g_main_loop_unref(tap->loop);
     g_free(tap);
 }
@@ -285,6 +287,8 @@ static void run_command(Tap *tap, char *line)
         print_line(stats_json(tap));
     } else if (!strcmp(w[0], "cache-ids")) {
         print_line(stats_cache_ids_json(tap));
+    } else if (!strcmp(w[0], "made")) {
+        print_line(stats_made_json(tap));
     } else if (!strcmp(w[0], "save-migrate-data") && n == 2) {
         command_save(tap, w[1]);
     } else if (!strcmp(w[0], "tamper") && n >= 4) {

@@ -440,3 +440,32 @@ char *stats_cache_ids_json(Tap *tap)
     json_builder_end_array(b);
     return finish(b);
 }
+
+char *stats_made_json(Tap *tap)
+{
+    g_autoptr(JsonBuilder) b = json_builder_new();
+
+    open_object(b, NULL);
+    put_string(b, "answer", "made");
+    json_builder_set_member_name(b, "ok");
+    json_builder_add_boolean_value(b, TRUE);
+    open_array(b, "images");
+    for (guint i = 0; tap->made && i < tap->made->len; i++) {
+        const TapMade *m = &g_array_index(tap->made, TapMade, i);
+        const gint32 box[4] = {m->left, m->top, m->right, m->bottom};
+
+        open_object(b, NULL);
+        put_string(b, "phase", tap->phases->pdata[m->phase]);
+        put(b, "route", m->route);
+        put(b, "id", m->id);
+        put(b, "surface", m->surface);
+        put_string(b, "type", image_name(m->type));
+        open_array(b, "box");
+        for (guint k = 0; k < G_N_ELEMENTS(box); k++)
+            json_builder_add_int_value(b, box[k]);
+        json_builder_end_array(b);
+        json_builder_end_object(b);
+    }
+    json_builder_end_array(b);
+    return finish(b);
+}

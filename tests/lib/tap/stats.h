@@ -20,3 +20,7 @@ char *stats_json(Tap *tap);
 
 /* {"answer":"cache-ids","sessions":[{"id":..,"ids":[sorted]}]} The caller frees it. */
 char *stats_cache_ids_json(Tap *tap);
+
+/* {"answer":"made","images":[{"phase":name,"route":..,"id":..,"surface":..,"type":..,"box":[left,top,right,bottom]}]}
+ * The caller frees it. */
+char *stats_made_json(Tap *tap);

@@ -14,7 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TAP_TYPES 512   /* message types that are counted apart; larger ones share the last slot */
+#define TAP_TYPES 512 /* message types that are counted apart; larger ones share the last slot */
+#define TAP_MAX_MADE 100000
 #define TAP_UNKNOWN 255 /* channel type of a link whose link stage was not read yet */
 
 typedef enum TapSide { TAP_CLIENT, TAP_SERVER } TapSide; /* the side that sends */
@@ -75,6 +76,15 @@ typedef struct TapSaved {
     GBytes *body;
 } TapSaved;
 
+/* An image that a server made of what a surface shows, drawn on it. */
+typedef struct TapMade {
+    guint phase;
+    guint8 id, type; /* display channel, image type */
+    guint route;
+    guint32 surface;
+    gint32 top, left, bottom, right;
+} TapMade;
+
 struct Tap {
     GMainLoop *loop;
     GPtrArray *routes;     /* TapRoute */
@@ -86,4 +96,5 @@ struct Tap {
     GHashTable *kinds;     /* char* -> count of violations, as pointer */
     GPtrArray *tampers;    /* TapTamper: not used yet */
     GPtrArray *saved;      /* TapSaved */
+    GArray *made;          /* TapMade, the first TAP_MAX_MADE; NULL: there are none */
 };

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Drawing operations in the queue of a display connection.
+ *
+ * A client that holds approximations (LossyMap) must have the true pixels before an operation that makes other things
+ * of them. They come from the server's canvas, which is what the client should have only as long as the operation has
+ * not been rendered: it may have gone on since. Then the client gets the result as an image instead of the operation,
+ * and so does every operation behind it that reads what was shown too early by that.
+ */
+#include "common/draw/canvas.h"
+#include "server/display/display-client.h"
+
+#define RED_GROUP 2 /* low half of the ids of images that the server makes */
+
+typedef struct DrawItem {
+    PipeItem item;
+    DisplayClient *dc;
+    DrawOp *op;
+    Drawable *drawable; /* a reference, NULL for what the server drew itself. Its owner_data is the list of its items */
+    bool as_result;     /* not the operation is to be sent, but what it has led to */
+    bool orphan;        /* the surface that it draws on is gone here (one with its id may be another one) */
+} DrawItem;
+
+/* The present pixels of `area`, without rendering anything. */
+static DrawOp *image_op_new(DisplayChannel *display, const Surface *surface, const Rect *area)
+{
+    DrawOp *op = draw_op_new(QXL_DRAW_COPY, surface->id, area);
+
+    op->effect = QXL_EFFECT_OPAQUE;
+    op->u.copy.rop = SPICE_ROPD_OP_PUT;
+    op->u.copy.src =
+        canvas_read(surface->canvas, area, (uint64_t)display->next_image_id++ << 32 | RED_GROUP, surface->id != 0);
+    op->u.copy.src_area = (Rect){0, 0, area->right - area->left, area->bottom - area->top};
+    return op;
+}
+
+/* --- sending --- */
+
+static void send_image(DisplayClient *dc, uint32_t surface_id, const Rect *area, bool exact)
+{
+    DisplayChannel *display = display_client_channel(dc);
+    g_autoptr(DrawOp) op = image_op_new(display, display->surfaces[surface_id], area);
+
+    display_send_op(dc, op, exact);
+}
+
+/* The client gets the areas as they are before the drawable, which is pending: so is everything that is newer, on its
+ * surface and on those that it reads. */
+static void restore_areas(DisplayClient *dc, Drawable *drawable, const GArray *areas)
+{
+    DisplayChannel *display = display_client_channel(dc);
+
+    for (guint i = 0; i < areas->len; i++) {
+        const SurfaceArea *a = &g_array_index(areas, SurfaceArea, i);
+
+        if (a->surface_id == drawable->op->surface_id)
+            draw_tree_render_before(display->tree, drawable, &a->area);
+        else
+            draw_tree_render_area(display->tree, a->surface_id, &a->area);
+        send_image(dc, a->surface_id, &a->area, true);
+    }
+}
+
+static const PipeItemOps draw_item_ops;
+
+/* `areas` show at the client what they should later: what reads them must not be done there. */
+static void mark_readers(DisplayClient *dc, GArray *areas)
+{
+    for (GList *l = dc->cc.pipe.head; l; l = l->next) {
+        DrawItem *draw = l->data;
+
+        if (draw->item.ops != &draw_item_ops || !draw->drawable || draw->drawable->pending || draw->as_result ||
+            !lossy_op_reads(draw->op, areas))
+            continue;
+        draw->as_result = true;
+        SurfaceArea area = {draw->op->surface_id, draw->op->box};
+        g_array_append_val(areas, area);
+    }
+}
+
+/* The drawable was rendered. */
+static void send_result(DisplayClient *dc, const DrawItem *draw)
+{
+    g_autoptr(GArray) areas = g_array_new(FALSE, FALSE, sizeof(SurfaceArea));
+    SurfaceArea area = {draw->op->surface_id, draw->op->box};
+
+    if (draw->orphan) { /* nobody has its pixels any more; what shows them elsewhere is sent as a result, too */
+        display_send_op(dc, draw->op, false);
+        lossy_map_spoil(dc->lossy, draw->op);
+        return;
+    }
+    send_image(dc, area.surface_id, &area.area, false);
+    g_array_append_val(areas, area);
+    mark_readers(dc, areas);
+}
+
+static void draw_item_send(ChannelClient *cc, PipeItem *item)
+{
+    DisplayClient *dc = (DisplayClient *)cc;
+    DrawItem *draw = (DrawItem *)item;
+    g_autoptr(GArray) needs = draw->drawable ? lossy_map_needs(dc->lossy, draw->op) : NULL;
+
+    if (draw->as_result || (needs && !draw->drawable->pending)) {
+        send_result(dc, draw);
+        return;
+    }
+    if (needs)
+        restore_areas(dc, draw->drawable, needs);
+    display_send_op(dc, draw->op, !draw->drawable);
+}
+
+/* --- the queue --- */
+
+static void draw_item_free(PipeItem *item)
+{
+    DrawItem *draw = (DrawItem *)item;
+
+    if (draw->drawable) {
+        draw->drawable->owner_data = g_slist_remove(draw->drawable->owner_data, draw);
+        drawable_unref(draw->drawable);
+    }
+    draw_op_unref(draw->op);
+    g_free(draw);
+}
+
+static const PipeItemOps draw_item_ops = {draw_item_send, draw_item_free};
+
+static DrawItem *draw_item_new(DisplayClient *dc, DrawOp *op)
+{
+    DrawItem *draw = g_new0(DrawItem, 1);
+
+    pipe_item_init(&draw->item, &draw_item_ops);
+    draw->dc = dc;
+    draw->op = draw_op_ref(op);
+    draw->item.bytes = draw_op_bytes(op);
+    return draw;
+}
+
+void display_queue_drawable(DisplayClient *dc, Drawable *drawable)
+{
+    DrawItem *draw = draw_item_new(dc, drawable->op);
+
+    draw->drawable = drawable_ref(drawable);
+    drawable->owner_data = g_slist_prepend(drawable->owner_data, draw);
+    channel_client_queue(&dc->cc, &draw->item);
+}
+
+void display_queue_surface_image(DisplayClient *dc, Surface *surface, const Rect *area)
+{
+    DisplayChannel *display = display_client_channel(dc);
+    g_autoptr(DrawOp) op = NULL;
+
+    draw_tree_render_area(display->tree, surface->id, area);
+    op = image_op_new(display, surface, area);
+    channel_client_queue(&dc->cc, &draw_item_new(dc, op)->item);
+}
+
+void display_unqueue_drawable(Drawable *drawable)
+{
+    while (drawable->owner_data) {
+        DrawItem *draw = ((GSList *)drawable->owner_data)->data;
+
+        channel_client_remove(&draw->dc->cc, &draw->item);
+    }
+}
+
+static bool reads_surface(const DrawOp *op, uint32_t id)
+{
+    for (unsigned i = 0; i < DRAW_OP_MAX_DEPS; i++)
+        if (op->deps[i] == (int32_t)id)
+            return true;
+    return false;
+}
+
+void display_unqueue_surface(DisplayClient *dc, uint32_t id)
+{
+    bool is_read = false;
+
+    for (GList *l = dc->cc.pipe.tail, *previous; l; l = previous) {
+        DrawItem *draw = l->data;
+
+        previous = l->prev;
+        if (draw->item.ops != &draw_item_ops)
+            continue;
+        if (draw->op->surface_id != id)
+            is_read = is_read || reads_surface(draw->op, id);
+        else if (is_read)
+            draw->orphan = true;
+        else
+            channel_client_remove(&dc->cc, &draw->item);
+    }
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server/display/guest-pixels.h"
+
+#include "server/display/qxl-parse-private.h"
+
+typedef struct GuestPixels {
+    PixelSource base;
+    GuestLoan *loan; /* NULL: called in */
+    GList link;      /* in loans->pixels */
+    uint64_t bytes;
+    size_t n;
+    GuestPiece pieces[];
+} GuestPixels;
+
+struct GuestLoan {
+    GuestLoans *loans;
+    unsigned refs;
+    QXLReleaseInfoExt resources;
+};
+
+struct GuestLoans {
+    void (*release)(void *opaque, const QXLReleaseInfoExt *resources);
+    void *opaque;
+    uint64_t min_bytes, max_bytes;
+    GQueue pixels; /* of GuestPixels, oldest first */
+    uint64_t bytes;
+};
+
+GuestLoans *guest_loans_new(void (*release)(void *opaque, const QXLReleaseInfoExt *resources), void *opaque,
+                            uint64_t min_bytes, uint64_t max_bytes)
+{
+    GuestLoans *loans = g_new0(GuestLoans, 1);
+
+    loans->release = release;
+    loans->opaque = opaque;
+    loans->min_bytes = min_bytes;
+    loans->max_bytes = max_bytes;
+    return loans;
+}
+
+static void call_in_oldest(GuestLoans *loans)
+{
+    pixel_source_load(&((GuestPixels *)g_queue_peek_head(&loans->pixels))->base);
+}
+
+void guest_loans_call_in(GuestLoans *loans)
+{
+    while (!g_queue_is_empty(&loans->pixels))
+        call_in_oldest(loans);
+}
+
+void guest_loans_free(GuestLoans *loans)
+{
+    if (!loans)
+        return;
+    guest_loans_call_in(loans);
+    g_free(loans);
+}
+
+GuestLoan *guest_loan_new(GuestLoans *loans)
+{
+    GuestLoan *loan = g_new0(GuestLoan, 1);
+
+    loan->loans = loans;
+    loan->refs = 1;
+    return loan;
+}
+
+bool guest_loan_takes(const GuestLoan *loan, uint64_t bytes)
+{
+    return bytes >= loan->loans->min_bytes && bytes <= loan->loans->max_bytes;
+}
+
+void guest_loan_unref(GuestLoan *loan)
+{
+    if (!loan || --loan->refs)
+        return;
+    if (loan->resources.info)
+        loan->loans->release(loan->loans->opaque, &loan->resources);
+    g_free(loan);
+}
+
+bool guest_loan_set(GuestLoan *loan, const QXLReleaseInfoExt *resources)
+{
+    if (loan->refs == 1)
+        return false;
+    loan->resources = *resources;
+    return true;
+}
+
+static void end_loan(GuestPixels *pixels)
+{
+    if (!pixels->loan)
+        return;
+    g_queue_unlink(&pixels->loan->loans->pixels, &pixels->link);
+    pixels->loan->loans->bytes -= pixels->bytes;
+    g_clear_pointer(&pixels->loan, guest_loan_unref);
+}
+
+static GBytes *guest_pixels_load(PixelSource *source)
+{
+    GuestPixels *pixels = (GuestPixels *)source;
+    uint8_t *copy = g_malloc(pixels->bytes), *out = copy;
+
+    for (size_t i = 0; i < pixels->n; i++) {
+        guest_copy(out, pixels->pieces[i].data, pixels->pieces[i].size);
+        out += pixels->pieces[i].size;
+    }
+    end_loan(pixels);
+    return g_bytes_new_take(copy, pixels->bytes);
+}
+
+static const uint8_t *guest_pixels_peek(PixelSource *source)
+{
+    const GuestPixels *pixels = (const GuestPixels *)source;
+
+    return pixels->n == 1 ? pixels->pieces[0].data : NULL;
+}
+
+static void guest_pixels_free(PixelSource *source)
+{
+    end_loan((GuestPixels *)source);
+    g_free(source);
+}
+
+PixelSource *guest_pixels_new(GuestLoan *loan, const GuestPiece *pieces, size_t n, uint64_t bytes)
+{
+    GuestLoans *loans = loan->loans;
+    GuestPixels *pixels = g_malloc0(sizeof(GuestPixels) + n * sizeof(GuestPiece));
+
+    pixels->base.load = guest_pixels_load;
+    pixels->base.peek = guest_pixels_peek;
+    pixels->base.free = guest_pixels_free;
+    pixels->bytes = bytes;
+    pixels->n = n;
+    for (size_t i = 0; i < n; i++)
+        pixels->pieces[i] = pieces[i];
+    while (loans->bytes + bytes > loans->max_bytes && !g_queue_is_empty(&loans->pixels))
+        call_in_oldest(loans);
+    loan->refs++;
+    pixels->loan = loan;
+    pixels->link.data = pixels;
+    g_queue_push_tail_link(&loans->pixels, &pixels->link);
+    loans->bytes += bytes;
+    return &pixels->base;
+}

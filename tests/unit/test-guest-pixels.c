@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Pixels that stay in guest memory, and when the guest gets its resources back. */
+#include "tests/unit/qxl-guest.h"
+
+#define SIZE (8 * 8 * 4)
+
+typedef struct Lender {
+    GuestLoans *loans;
+    uint8_t memory[4][SIZE];
+    QXLReleaseInfo infos[4];
+    GString *released; /* the numbers of the commands, in the order of their return */
+} Lender;
+
+static void on_release(void *opaque, const QXLReleaseInfoExt *resources)
+{
+    Lender *lender = opaque;
+    char number = '?';
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(lender->infos); i++)
+        if (resources->info == &lender->infos[i])
+            number = (char)('0' + i);
+    g_string_append_c(lender->released, number);
+}
+
+static void lender_init(Lender *lender, uint64_t max_bytes)
+{
+    *lender = (Lender){.loans = guest_loans_new(on_release, lender, 1, max_bytes), .released = g_string_new("")};
+    for (unsigned i = 0; i < SIZE * G_N_ELEMENTS(lender->memory); i++)
+        lender->memory[i / SIZE][i % SIZE] = pixel_byte(i);
+}
+
+static void lender_clear(Lender *lender)
+{
+    guest_loans_free(lender->loans);
+    g_string_free(lender->released, TRUE);
+}
+
+/* Command `number` with `n_images` pictures of its memory, the second one in two pieces. */
+static void lend(Lender *lender, unsigned number, unsigned n_images, Image **images)
+{
+    GuestPiece pieces[] = {{lender->memory[number], 100}, {lender->memory[number] + 100, SIZE - 100}};
+    GuestPiece whole = {lender->memory[number], SIZE};
+    GuestLoan *loan = guest_loan_new(lender->loans);
+    QXLReleaseInfoExt resources = {.info = &lender->infos[number], .group_id = 1};
+
+    for (unsigned i = 0; i < n_images; i++) {
+        PixelSource *source = guest_pixels_new(loan, i ? pieces : &whole, i ? 2 : 1, SIZE);
+
+        images[i] = image_new_from_source(number, SPICE_BITMAP_FMT_32BIT, true, 8, 8, source);
+    }
+    g_assert_cmpint(guest_loan_set(loan, &resources), ==, n_images > 0);
+    guest_loan_unref(loan);
+}
+
+static void assert_pixels(Lender *lender, const Image *image)
+{
+    GBytes *data = bitmap_data(&image->bitmap);
+
+    g_assert_cmpmem(g_bytes_get_data(data, NULL), g_bytes_get_size(data), lender->memory[image->id], SIZE);
+    g_assert_true(bitmap_data(&image->bitmap) == data);
+}
+
+static void test_life(void)
+{
+    Lender lender;
+    Image *a[2], *b[1];
+
+    lender_init(&lender, SIZE * 10);
+    lend(&lender, 0, 0, a); /* nothing on loan: the caller releases */
+    g_assert_cmpstr(lender.released->str, ==, "");
+    lend(&lender, 0, 2, a);
+    lend(&lender, 1, 1, b);
+    g_assert_true(bitmap_peek(&a[0]->bitmap) == lender.memory[0]);
+    g_assert_cmpstr(lender.released->str, ==, "");
+    image_unref(b[0]); /* drawn over: never copied */
+    g_assert_cmpstr(lender.released->str, ==, "1");
+    assert_pixels(&lender, a[0]);
+    g_assert_true(bitmap_peek(&a[0]->bitmap) != lender.memory[0]);
+    g_assert_cmpstr(lender.released->str, ==, "1");                /* the second picture needs it still */
+    g_assert_true(bitmap_peek(&a[1]->bitmap) != lender.memory[0]); /* in two pieces: copied */
+    g_assert_cmpstr(lender.released->str, ==, "10");
+    assert_pixels(&lender, a[1]);
+    image_unref(a[0]);
+    image_unref(a[1]);
+    g_assert_cmpstr(lender.released->str, ==, "10");
+    lender_clear(&lender);
+}
+
+static void test_call_in(void)
+{
+    Lender lender;
+    Image *images[3];
+
+    lender_init(&lender, SIZE * 10);
+    for (unsigned i = 0; i < 3; i++)
+        lend(&lender, i, 1, &images[i]);
+    guest_loans_call_in(lender.loans);
+    g_assert_cmpstr(lender.released->str, ==, "012");
+    guest_loans_call_in(lender.loans);
+    image_unref(images[0]);
+    lend(&lender, 3, 1, &images[0]);
+    guest_loans_free(lender.loans); /* images outlive it */
+    g_assert_cmpstr(lender.released->str, ==, "0123");
+    lender.loans = NULL;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_pixels(&lender, images[i]);
+        image_unref(images[i]);
+    }
+    lender_clear(&lender);
+}
+
+static void test_limit(void)
+{
+    Lender lender;
+    Image *images[4];
+    GuestLoan *loan;
+
+    lender_init(&lender, SIZE * 2 + 1);
+    for (unsigned i = 0; i < 4; i++)
+        lend(&lender, i, 1, &images[i]);
+    g_assert_cmpstr(lender.released->str, ==, "01");
+    for (unsigned i = 0; i < 4; i++) {
+        assert_pixels(&lender, images[i]);
+        image_unref(images[i]);
+    }
+    g_assert_cmpstr(lender.released->str, ==, "0123");
+    loan = guest_loan_new(lender.loans);
+    g_assert_false(guest_loan_takes(loan, SIZE * 2 + 2));
+    g_assert_false(guest_loan_takes(loan, 0));
+    guest_loan_unref(loan);
+    lender_clear(&lender);
+}
+
+/* A command is read: what its picture holds is seen to be the guest's present memory, and the copy its last. */
+static void test_command(void)
+{
+    g_autoptr(Guest) guest = guest_new();
+    Lender lender;
+    QXLDrawable d = drawable(QXL_DRAW_COPY);
+    QXLReleaseInfoExt release = {0};
+    QXLCommandExt command;
+    DrawOp *op;
+    Image *image;
+    size_t pixels = guest->used;
+
+    lender_init(&lender, SIZE);
+    d.u.copy = (QXLCopy){.src_bitmap = put_bitmap(guest, SPICE_BITMAP_FMT_32BIT, 4, 3, 16, 0, 0), .src_area = SRC_AREA};
+    command = command_at(put(guest, &d, sizeof(d)), 0);
+    op = qxl_parse_drawable(guest->slots, lender.loans, &command, &release, NULL);
+    g_assert_nonnull(op);
+    g_assert_null(release.info); /* it is the loan's */
+    image = op->u.copy.src;
+    guest->ram[pixels] = 99;
+    g_assert_cmpuint(bitmap_peek(&image->bitmap)[0], ==, 99);
+    bitmap_data(&image->bitmap);
+    guest->ram[pixels] = 98;
+    g_assert_cmpuint(bitmap_peek(&image->bitmap)[0], ==, 99);
+    g_assert_cmpuint(lender.released->len, ==, 1);
+    draw_op_unref(op);
+    lender_clear(&lender);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/guest-pixels/life", test_life);
+    g_test_add_func("/guest-pixels/call-in", test_call_in);
+    g_test_add_func("/guest-pixels/limit", test_limit);
+    g_test_add_func("/guest-pixels/command", test_command);
+    return g_test_run();
+}
