@@ -45,7 +45,7 @@ uint8_t video_encoder_codec(const VideoEncoder *encoder)
 
 const uint8_t *video_top_row(const Bitmap *bitmap, uint32_t height, const Rect *source, ptrdiff_t *stride)
 {
-    const uint8_t *pixels = g_bytes_get_data(bitmap->data, NULL);
+    const uint8_t *pixels = bitmap_peek(bitmap);
     size_t row = bitmap->top_down ? (size_t)source->top : (size_t)height - 1 - (size_t)source->top;
 
     *stride = bitmap->top_down ? (ptrdiff_t)bitmap->stride : -(ptrdiff_t)bitmap->stride;

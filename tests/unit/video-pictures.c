@@ -60,17 +60,17 @@ Bitmap video_picture(uint8_t format, bool top_down, uint32_t width, uint32_t hei
     return (Bitmap){.format = format,
                     .top_down = top_down,
                     .stride = stride,
-                    .data = g_bytes_new_take(pixels, (size_t)stride * height)};
+                    .pixels = g_bytes_new_take(pixels, (size_t)stride * height)};
 }
 
 void video_picture_free(Bitmap *bitmap)
 {
-    g_clear_pointer(&bitmap->data, g_bytes_unref);
+    g_clear_pointer(&bitmap->pixels, g_bytes_unref);
 }
 
 double video_psnr(const Bitmap *bitmap, uint32_t height, const Rect *source, const uint8_t *decoded, size_t stride)
 {
-    const uint8_t *pixels = g_bytes_get_data(bitmap->data, NULL);
+    const uint8_t *pixels = g_bytes_get_data(bitmap->pixels, NULL);
     unsigned bytes = bitmap_format_bits(bitmap->format) / 8;
     uint64_t sum = 0, n = 0;
 
