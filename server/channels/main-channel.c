@@ -6,6 +6,7 @@
 #include "common/wire/msg-main.h"
 #include "server/channels/main-client.h"
 #include "server/core/caravan.h"
+#include "server/display/gl-scanout.h"
 #include "server/display/qxl.h"
 #include "server/net/stream.h"
 
@@ -279,8 +280,14 @@ static bool screens_allow_client_mouse(RedsState *server, int *width, int *heigh
     if (!server->qxls)
         return false;
     for (GList *l = server->qxls; l; l = l->next) {
-        const QXLState *qxl = ((QXLInstance *)l->data)->st;
+        QXLState *qxl = ((QXLInstance *)l->data)->st;
+        uint32_t gl_width, gl_height;
 
+        if (gl_scanout_size(&qxl->gl, &gl_width, &gl_height)) {
+            *width = (int)gl_width;
+            *height = (int)gl_height;
+            return true;
+        }
         if (!qxl->primary_active)
             continue;
         if (!qxl->primary_mouse_mode)

@@ -161,7 +161,7 @@ static void discard(StreamDevice *stream)
 }
 
 /* Handles what there is. No message is passed on: the device has no clients of its own. */
-static GBytes *stream_read(void *owner)
+static GBytes *device_read(void *owner)
 {
     StreamDevice *stream = owner;
 
@@ -184,9 +184,9 @@ static GBytes *stream_read(void *owner)
     return NULL;
 }
 
-static void stream_deliver(void *owner, void *peer, GBytes *message) {}
+static void device_deliver(void *owner, void *peer, GBytes *message) {}
 
-static const CharDeviceOps device_ops = {.read = stream_read, .deliver = stream_deliver};
+static const CharDeviceOps device_ops = {.read = device_read, .deliver = device_deliver};
 
 /* --- channels --- */
 
@@ -277,7 +277,7 @@ bool stream_device_add(RedsState *server, SpiceCharDeviceInstance *instance, GEr
     return true;
 }
 
-static void stream_free(void *data)
+static void device_free(void *data)
 {
     StreamDevice *stream = data;
 
@@ -301,7 +301,7 @@ void stream_device_remove(SpiceCharDeviceInstance *instance)
     g_clear_pointer(&stream->cursor, stream_cursor_free);
     g_clear_pointer(&stream->fail_timer, loop_timer_free);
     char_device_free(device);
-    server_post(server, stream_free, stream); /* the host may have called from inside of one of its functions */
+    server_post(server, device_free, stream); /* the host may have called from inside of one of its functions */
 }
 
 void stream_device_free_all(RedsState *server)

@@ -5,6 +5,7 @@
 #include "common/wire/msg-display.h"
 #include "server/core/client.h"
 #include "server/core/server.h"
+#include "server/display/gl-scanout.h"
 
 #include <spice/protocol.h>
 
@@ -151,6 +152,7 @@ static void display_disconnected(ChannelClient *cc)
 {
     DisplayClient *dc = (DisplayClient *)cc;
 
+    gl_scanout_leave(dc);
     loop_timer_free(dc->timer);
     display_client_leave_cache(dc);
     key_cache_free(dc->palettes);
@@ -175,6 +177,7 @@ void display_client_start(DisplayClient *dc)
         display_queue_monitors(dc);
         channel_client_push_empty(&dc->cc, SPICE_MSG_DISPLAY_MARK);
     }
+    gl_scanout_greet(dc);
     channel_client_open_window(&dc->cc);
 }
 
@@ -255,7 +258,7 @@ static bool display_handle(ChannelClient *cc, uint16_t type, const uint8_t *body
     case SPICE_MSGC_DISPLAY_STREAM_REPORT:
         return handle_stream_report(&r, error);
     case SPICE_MSGC_DISPLAY_GL_DRAW_DONE:
-        return refuse(error, "GL_DRAW_DONE, but nothing was drawn");
+        return gl_scanout_done(dc) || refuse(error, "GL_DRAW_DONE, but nothing was drawn");
     case SPICE_MSGC_PONG:
         return true;
     default:
