@@ -8,6 +8,7 @@
 #include "server/channels/playback-channel.h"
 #include "server/channels/record-channel.h"
 #include "server/channels/smartcard-channel.h"
+#include "server/channels/stream-device.h"
 #include "server/channels/vmc-channel.h"
 #include "server/core/caravan.h"
 #include "server/core/link.h"
@@ -163,6 +164,7 @@ void server_destroy(RedsState *server)
         if (server->record)
             record_channel_free(server->record);
         vmc_channel_free_all(server);
+        stream_device_free_all(server);
         if (server->smartcard)
             smartcard_channel_free(server->smartcard);
         task_queue_run(server->tasks); /* what the connections left behind concerns channels and caravan */
@@ -186,6 +188,7 @@ void server_destroy(RedsState *server)
     g_free(server->config.password);
     g_free(server->config.sasl_name);
     g_free(server->config.name);
+    g_free(server->config.video_codecs);
     g_free(server);
 }
 
@@ -303,4 +306,27 @@ void server_run_char_devices(RedsState *server, bool running)
 uint32_t server_mm_time(void)
 {
     return (uint32_t)(g_get_monotonic_time() / 1000);
+}
+
+typedef struct LatencyTask {
+    RedsState *server;
+    uint32_t ms;
+} LatencyTask;
+
+static void raise_latency(void *data)
+{
+    LatencyTask *task = data;
+    RedsState *server = task->server;
+
+    if (server->main && !main_channel_need_latency(server->main, task->ms) && server->playback)
+        playback_channel_set_latency(server->playback, task->ms);
+    g_free(task);
+}
+
+void server_need_latency(RedsState *server, uint32_t ms)
+{
+    LatencyTask *task = g_new(LatencyTask, 1);
+
+    *task = (LatencyTask){server, ms};
+    server_post(server, raise_latency, task);
 }

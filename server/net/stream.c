@@ -153,6 +153,16 @@ void stream_set_low_latency(Stream *stream, bool no_delay)
         g_info("cannot set TCP_NODELAY: %s", g_strerror(errno));
 }
 
+uint32_t stream_round_trip_ms(const Stream *stream)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof(info);
+
+    if (getsockopt(stream->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+        return 0;
+    return info.tcpi_rtt / 1000;
+}
+
 ssize_t stream_read(Stream *stream, void *buf, size_t size)
 {
     ssize_t n = stream->top->ops->read(stream->top, buf, size);
@@ -186,6 +196,28 @@ bool stream_write_all(Stream *stream, const void *buf, size_t size)
 
     /* An empty socket buffer takes the small replies of the link stage in one piece. */
     return stream_writev(stream, &iov, 1) == (ssize_t)size;
+}
+
+ssize_t stream_send_fd(Stream *stream, int fd)
+{
+    struct iovec iov = {(void *)"@", 1};
+    union {
+        struct cmsghdr header; /* for the alignment */
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
+    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+    ssize_t sent;
+
+    cmsg->cmsg_level = SOL_SOCKET;
+    cmsg->cmsg_type = SCM_RIGHTS;
+    cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+    do {
+        sent = sendmsg(stream->fd, &msg, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent;
 }
 
 void stream_shutdown(Stream *stream)

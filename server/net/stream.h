@@ -39,6 +39,9 @@ SpiceChannelEventInfo *stream_info(Stream *stream);
  * cannot do that stay as they are. */
 void stream_set_low_latency(Stream *stream, bool no_delay);
 
+/* Of the connection, as the kernel measures it; 0: on this machine, or not known. */
+uint32_t stream_round_trip_ms(const Stream *stream);
+
 /* As read(2): 0 = end, -1 with errno (EAGAIN: later). */
 ssize_t stream_read(Stream *stream, void *buf, size_t size);
 /* There may be more to read than the socket knows of. False after EAGAIN. */
@@ -48,6 +51,8 @@ bool stream_wants_write(const Stream *stream);
 ssize_t stream_writev(Stream *stream, const struct iovec *iov, int n);
 /* Writes a few hundred bytes of the link stage at once; false if the socket would not take them. */
 bool stream_write_all(Stream *stream, const void *buf, size_t size);
+/* One byte, '@', with a duplicate of `fd`; as write(2). For stream_is_plain_unix(). */
+ssize_t stream_send_fd(Stream *stream, int fd);
 /* Ends the connection in both directions; the next read gives 0 when what was buffered is through. */
 void stream_shutdown(Stream *stream);
 
