@@ -334,6 +334,21 @@ static bool needs_destination(const DrawOp *op)
     }
 }
 
+/* Where its source surface has no pixels, OPAQUE mixes the brush with what is there. */
+static bool opaque_lacks_source(const LossyMap *map, const DrawOp *op)
+{
+    const Rect *area = &op->u.opaque.src_area;
+    const LossySurface *source;
+    Rect inside;
+
+    if (op->type != QXL_DRAW_OPAQUE || !(op->u.opaque.rop & ROPD_MIXES) ||
+        op->u.opaque.src->type != SPICE_IMAGE_TYPE_SURFACE)
+        return false;
+    source = find(map, op->u.opaque.src->surface_id);
+    inside = source ? rect_intersect(area, &source->bounds) : (Rect){0};
+    return !rect_equal(&inside, area);
+}
+
 /* What is drawn depends on what was there before. */
 static bool reads_destination(const DrawOp *op)
 {
@@ -343,7 +358,8 @@ static bool reads_destination(const DrawOp *op)
     case QXL_DRAW_COPY:
     case QXL_DRAW_BLEND:
         return rop_uses_b(copy_code(op));
-    case QXL_DRAW_OPAQUE:
+    case QXL_DRAW_OPAQUE: /* perhaps; see opaque_lacks_source() */
+        return op->u.opaque.rop & ROPD_MIXES && op->u.opaque.src->type == SPICE_IMAGE_TYPE_SURFACE;
     case QXL_DRAW_BLACKNESS:
     case QXL_DRAW_WHITENESS:
     case QXL_DRAW_TRANSPARENT:
@@ -410,7 +426,7 @@ GArray *lossy_map_needs(const LossyMap *map, const DrawOp *op)
         needs = append_needs(needs, source, sources[i].surface_id, &within);
         pixman_region32_fini(&within);
     }
-    if (dest && (needs_destination(op) || (dest->spoiled && reads_destination(op)))) {
+    if (dest && (needs_destination(op) || opaque_lacks_source(map, op) || (dest->spoiled && reads_destination(op)))) {
         draw_op_region(op, &within);
         needs = append_needs(needs, dest, op->surface_id, &within);
         pixman_region32_fini(&within);
