@@ -334,6 +334,11 @@ static bool needs_destination(const DrawOp *op)
     }
 }
 
+static bool image_is_surface(const Image *image)
+{
+    return image && image->type == SPICE_IMAGE_TYPE_SURFACE;
+}
+
 /* Where its source surface has no pixels, OPAQUE mixes the brush with what is there. */
 static bool opaque_lacks_source(const LossyMap *map, const DrawOp *op)
 {
@@ -341,8 +346,7 @@ static bool opaque_lacks_source(const LossyMap *map, const DrawOp *op)
     const LossySurface *source;
     Rect inside;
 
-    if (op->type != QXL_DRAW_OPAQUE || !(op->u.opaque.rop & ROPD_MIXES) ||
-        op->u.opaque.src->type != SPICE_IMAGE_TYPE_SURFACE)
+    if (op->type != QXL_DRAW_OPAQUE || !(op->u.opaque.rop & ROPD_MIXES) || !image_is_surface(op->u.opaque.src))
         return false;
     source = find(map, op->u.opaque.src->surface_id);
     inside = source ? rect_intersect(area, &source->bounds) : (Rect){0};
@@ -359,7 +363,7 @@ static bool reads_destination(const DrawOp *op)
     case QXL_DRAW_BLEND:
         return rop_uses_b(copy_code(op));
     case QXL_DRAW_OPAQUE: /* perhaps; see opaque_lacks_source() */
-        return op->u.opaque.rop & ROPD_MIXES && op->u.opaque.src->type == SPICE_IMAGE_TYPE_SURFACE;
+        return op->u.opaque.rop & ROPD_MIXES && image_is_surface(op->u.opaque.src);
     case QXL_DRAW_BLACKNESS:
     case QXL_DRAW_WHITENESS:
     case QXL_DRAW_TRANSPARENT:
@@ -515,7 +519,7 @@ static LossySurface *source_surface(const LossyMap *map, const DrawOp *op, Rect 
         *area = copy_bits_area(op);
         return find(map, op->surface_id);
     }
-    return image && image->type == SPICE_IMAGE_TYPE_SURFACE ? find(map, image->surface_id) : NULL;
+    return image_is_surface(image) ? find(map, image->surface_id) : NULL;
 }
 
 void lossy_map_apply(LossyMap *map, const DrawOp *op, bool image_lossy)
