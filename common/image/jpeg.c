@@ -93,23 +93,30 @@ static void widen_row(const uint8_t *src, uint8_t *dst, uint32_t width)
     }
 }
 
-static void compress(struct jpeg_compress_struct *info, uint8_t format, bool top_down, const uint8_t *pixels,
-                     uint8_t *row)
-{
-    size_t stride = bitmap_row_bytes(format, info->image_width);
+typedef struct Task {
+    const JpegRows *rows;
+    uint8_t *line; /* room for a widened row; NULL: libjpeg reads the format itself */
+    int quality;
+    J_DCT_METHOD transform;
+    WriterDestination destination;
+} Task;
 
-    info->input_components = row || format == SPICE_BITMAP_FMT_24BIT ? 3 : 4;
+static void compress(struct jpeg_compress_struct *info, const Task *task)
+{
+    const JpegRows *rows = task->rows;
+
+    info->input_components = task->line || rows->format == SPICE_BITMAP_FMT_24BIT ? 3 : 4;
     info->in_color_space = info->input_components == 3 ? JCS_EXT_BGR : JCS_EXT_BGRX;
     jpeg_set_defaults(info);
-    jpeg_set_quality(info, QUALITY, TRUE);
+    jpeg_set_quality(info, task->quality, TRUE);
+    info->dct_method = task->transform;
     jpeg_start_compress(info, TRUE);
     while (info->next_scanline < info->image_height) {
-        size_t y = top_down ? info->next_scanline : info->image_height - 1 - info->next_scanline;
-        JSAMPROW line = (JSAMPROW)(pixels + y * stride);
+        JSAMPROW line = (JSAMPROW)(rows->top + (ptrdiff_t)info->next_scanline * rows->stride);
 
-        if (row) {
-            widen_row(line, row, info->image_width);
-            line = row;
+        if (task->line) {
+            widen_row(line, task->line, info->image_width);
+            line = task->line;
         }
         jpeg_write_scanlines(info, &line, 1);
     }
@@ -117,8 +124,7 @@ static void compress(struct jpeg_compress_struct *info, uint8_t format, bool top
 }
 
 /* False if libjpeg fails, or is stopped since the stream grows too long. */
-static bool try_compress(WriterDestination *destination, uint8_t format, uint32_t width, uint32_t height, bool top_down,
-                         const uint8_t *pixels, uint8_t *row)
+static bool try_compress(Task *task)
 {
     struct jpeg_compress_struct info = {0};
     ErrorExit errors;
@@ -129,38 +135,60 @@ static bool try_compress(WriterDestination *destination, uint8_t format, uint32_
         return false;
     }
     jpeg_create_compress(&info);
-    info.dest = &destination->base;
-    info.image_width = width;
-    info.image_height = height;
-    compress(&info, format, top_down, pixels, row);
+    info.dest = &task->destination.base;
+    info.image_width = task->rows->width;
+    info.image_height = task->rows->height;
+    compress(&info, task);
     jpeg_destroy_compress(&info);
     return true;
+}
+
+static size_t encode_rows(const JpegRows *rows, unsigned quality, J_DCT_METHOD transform, WireWriter *out,
+                          size_t max_size)
+{
+    g_autofree uint8_t *line = NULL;
+    Task task = {
+        .rows = rows,
+        .quality = (int)quality,
+        .transform = transform,
+        .destination = {.base = {.init_destination = destination_init,
+                                 .empty_output_buffer = destination_full,
+                                 .term_destination = destination_finish},
+                        .writer = out,
+                        .start = out->size,
+                        .max_size = max_size},
+    };
+    size_t start = out->size;
+
+    if (!jpeg_takes_format(rows->format) || rows->width == 0 || rows->height == 0 || rows->width > JPEG_MAX_DIMENSION ||
+        rows->height > JPEG_MAX_DIMENSION)
+        return 0;
+    if (rows->format == SPICE_BITMAP_FMT_16BIT)
+        line = g_malloc(3 * (size_t)rows->width);
+    task.line = line;
+    if (!try_compress(&task) || out->size - start > max_size) {
+        out->size = start;
+        return 0;
+    }
+    return out->size - start;
 }
 
 size_t jpeg_encode(uint8_t format, uint32_t width, uint32_t height, bool top_down, const uint8_t *pixels,
                    WireWriter *out, size_t max_size)
 {
-    WriterDestination destination = {
-        .base = {.init_destination = destination_init,
-                 .empty_output_buffer = destination_full,
-                 .term_destination = destination_finish},
-        .writer = out,
-        .start = out->size,
-        .max_size = max_size,
-    };
-    g_autofree uint8_t *row = NULL;
+    ptrdiff_t stride = (ptrdiff_t)bitmap_row_bytes(format, width);
+    JpegRows rows = {.format = format, .width = width, .height = height, .top = pixels, .stride = stride};
 
-    if (!jpeg_takes_format(format) || width == 0 || height == 0 || width > JPEG_MAX_DIMENSION ||
-        height > JPEG_MAX_DIMENSION)
-        return 0;
-    if (format == SPICE_BITMAP_FMT_16BIT)
-        row = g_malloc(3 * (size_t)width);
-    if (!try_compress(&destination, format, width, height, top_down, pixels, row) ||
-        out->size - destination.start > max_size) {
-        out->size = destination.start;
-        return 0;
+    if (!top_down && height > 0) {
+        rows.top = pixels + (size_t)stride * (height - 1);
+        rows.stride = -stride;
     }
-    return out->size - destination.start;
+    return encode_rows(&rows, QUALITY, JDCT_ISLOW, out, max_size);
+}
+
+size_t jpeg_encode_frame(const JpegRows *rows, unsigned quality, WireWriter *out)
+{
+    return encode_rows(rows, CLAMP(quality, 1, 100), JDCT_IFAST, out, SIZE_MAX);
 }
 
 size_t jpeg_alpha_encode(uint32_t width, uint32_t height, bool top_down, const uint8_t *pixels, WireWriter *out,

@@ -16,6 +16,21 @@ GQuark jpeg_image_error_quark(void);
 /* 16BIT, 24BIT, 32BIT, RGBA. */
 bool jpeg_takes_format(uint8_t format);
 
+/* Pixels that lie anywhere in memory. Rows follow each other at `stride` bytes, which is negative for bottom-up ones.
+ */
+typedef struct JpegRows {
+    uint8_t format; /* 16BIT, 24BIT, 32BIT, RGBA */
+    uint32_t width, height;
+    const uint8_t *top; /* the row that is shown at the top */
+    ptrdiff_t stride;
+} JpegRows;
+
+/*
+ * A frame of a video: quality 1..100, the quick transform, all tables within it. Bytes appended, or 0 with `out`
+ * unchanged if the format or size is not one for JPEG.
+ */
+size_t jpeg_encode_frame(const JpegRows *rows, unsigned quality, WireWriter *out);
+
 /*
  * Appends the JPEG of `height` packed rows at `pixels` to `out`; what RGBA has of alpha is left out. Gives the bytes
  * appended, or 0 with `out` unchanged if they would be more than `max_size`, or the format or size is not one for JPEG.

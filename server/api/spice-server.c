@@ -8,6 +8,7 @@
 #include "server/core/server.h"
 #include "server/display/display-channel.h"
 #include "server/display/qxl.h"
+#include "server/display/video-codecs.h"
 #include "server/display/worker.h"
 
 #include <spice/protocol.h>
@@ -83,39 +84,57 @@ int spice_server_set_listen_socket_fd(SpiceServer *s, int listen_fd)
 
 int spice_server_add_client(SpiceServer *s, int socket, int skip_auth)
 {
-    return link_stage_start(s, socket, skip_auth != 0) ? 0 : -1;
+    return link_stage_start(s, socket, skip_auth != 0, false) ? 0 : -1;
 }
 
 int spice_server_add_ssl_client(SpiceServer *s, int socket, int skip_auth)
 {
-    API_NOT_IMPLEMENTED();
-    return -1;
+    return s->tls && link_stage_start(s, socket, skip_auth != 0, true) ? 0 : -1;
 }
 
 int spice_server_set_tls(SpiceServer *s, int port, const char *ca_cert_file, const char *certs_file,
                          const char *private_key_file, const char *key_passwd, const char *dh_key_file,
                          const char *ciphersuite)
 {
-    API_NOT_IMPLEMENTED();
-    return -1;
+    if (port <= 0 || port > G_MAXUINT16 || !ca_cert_file || !certs_file || !private_key_file)
+        return -1;
+    tls_config_clear(&s->config.tls);
+    s->config.tls = (TlsConfig){
+        .port = port,
+        .ca = g_strdup(ca_cert_file),
+        .certs = g_strdup(certs_file),
+        .key = g_strdup(private_key_file),
+        .key_password = g_strdup(key_passwd),
+        .dh = g_strdup(dh_key_file),
+        .ciphers = g_strdup(ciphersuite),
+    };
+    return 0;
 }
 
 int spice_server_set_channel_security(SpiceServer *s, const char *channel, int security)
 {
-    static const char *const names[] = {"main",   "display",   "inputs",   "cursor", "playback", "record",
-                                        "tunnel", "smartcard", "usbredir", "port",   "webdav"};
+    static const struct {
+        const char *name;
+        uint8_t type;
+    } channels[] = {
+        {"main", SPICE_CHANNEL_MAIN},     {"display", SPICE_CHANNEL_DISPLAY},     {"inputs", SPICE_CHANNEL_INPUTS},
+        {"cursor", SPICE_CHANNEL_CURSOR}, {"playback", SPICE_CHANNEL_PLAYBACK},   {"record", SPICE_CHANNEL_RECORD},
+        {"tunnel", SPICE_CHANNEL_TUNNEL}, {"smartcard", SPICE_CHANNEL_SMARTCARD}, {"usbredir", SPICE_CHANNEL_USBREDIR},
+        {"port", SPICE_CHANNEL_PORT},     {"webdav", SPICE_CHANNEL_WEBDAV},
+    };
 
-    if (channel) {
-        bool known = false;
-
-        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
-            known = known || strcmp(names[i], channel) == 0;
-        if (!known)
-            return -1;
+    if (!channel) {
+        s->config.security = security;
+        return 0;
     }
-    if (security & SPICE_CHANNEL_SECURITY_NONE)
-        return 0; /* plain connections are all there is */
-    API_NOT_IMPLEMENTED();
+    for (unsigned i = 0; i < G_N_ELEMENTS(channels); i++) {
+        if (strcmp(channels[i].name, channel) == 0) {
+            /* No bit at all: nobody may, whatever the default is. */
+            s->config.channel_security[channels[i].type] =
+                security & (SPICE_CHANNEL_SECURITY_NONE | SPICE_CHANNEL_SECURITY_SSL);
+            return 0;
+        }
+    }
     return -1;
 }
 
@@ -154,14 +173,21 @@ int spice_server_set_ticket(SpiceServer *s, const char *passwd, int lifetime, in
 
 int spice_server_set_sasl(SpiceServer *s, int enabled)
 {
-    if (!enabled)
+    g_autoptr(GError) error = NULL;
+
+    s->config.sasl = enabled != 0;
+    /* Before spice_server_init() the name of the configuration may still come. */
+    if (!s->core || server_prepare_sasl(s, &error))
         return 0;
-    API_NOT_IMPLEMENTED();
+    g_warning("spice_server_set_sasl: %s", error->message);
+    s->config.sasl = false;
     return -1;
 }
 
 int spice_server_set_sasl_appname(SpiceServer *s, const char *appname)
 {
+    g_free(s->config.sasl_name);
+    s->config.sasl_name = g_strdup(appname);
     return 0;
 }
 
@@ -222,23 +248,52 @@ int spice_server_add_renderer(SpiceServer *s, const char *name)
     return name && strcmp(name, "sw") == 0 ? 0 : -1;
 }
 
+static void do_set_streaming(Worker *worker, void *data)
+{
+    display_channel_set_streaming(worker_display(worker), *(int *)data);
+}
+
 int spice_server_set_streaming_video(SpiceServer *s, int value)
 {
     if (value < SPICE_STREAM_VIDEO_OFF || value > SPICE_STREAM_VIDEO_FILTER)
         return -1;
     s->config.streaming_video = value;
+    for (GList *l = s->qxls; l; l = l->next)
+        worker_post(((QXLInstance *)l->data)->st->worker, do_set_streaming, g_memdup2(&value, sizeof(value)));
     return 0;
+}
+
+static void do_set_video_codecs(Worker *worker, void *data)
+{
+    display_channel_set_video_codecs(worker_display(worker), data);
 }
 
 int spice_server_set_video_codecs(SpiceServer *s, const char *video_codecs)
 {
-    API_NOT_IMPLEMENTED();
-    return -1;
+    g_autoptr(GArray) codecs = NULL;
+
+    if (!video_codecs) {
+        g_critical("spice_server_set_video_codecs: no codecs are given");
+        return -1;
+    }
+    codecs = video_codecs_parse(video_codecs);
+    if (!codecs)
+        return -1;
+    g_free(s->config.video_codecs);
+    s->config.video_codecs = video_codecs_print(codecs);
+    for (GList *l = s->qxls; l; l = l->next)
+        worker_post(((QXLInstance *)l->data)->st->worker, do_set_video_codecs, g_strdup(s->config.video_codecs));
+    return 0;
 }
 
 const char *spice_server_get_video_codecs(SpiceServer *s)
 {
-    return g_strdup(""); /* no video streams yet, hence no encoder */
+    g_autoptr(GArray) codecs = NULL;
+
+    if (s->config.video_codecs)
+        return g_strdup(s->config.video_codecs);
+    codecs = video_codecs_default();
+    return video_codecs_print(codecs);
 }
 
 void spice_server_free_video_codecs(SpiceServer *s, const char *video_codecs)

@@ -8,8 +8,11 @@
 void channel_client_drop(ChannelClient *cc, const char *why);
 /* Puts an item into the queue by `push`, whatever state the connection is in. */
 void channel_client_enqueue(ChannelClient *cc, PipeItem *item, void (*push)(GQueue *queue, GList *link));
-/* What the socket is watched for: reading unless paused, and writing if wanted. */
+/* What the socket is watched for: reading unless paused, and writing if wanted (here or by the stream itself). */
 void channel_client_set_watch(ChannelClient *cc, bool want_write);
+
+/* Reads soon, whether the socket is readable or not. */
+void channel_client_read_again(ChannelClient *cc);
 
 /* channel-receive.c: the socket is ready. */
 void channel_client_on_ready(int fd, int events, void *opaque);

@@ -50,9 +50,9 @@ struct ChannelClient {
     uint16_t in_type;
     uint32_t in_size;
     WireWriter in_body;
-    bool paused;    /* nothing is read from the socket */
-    bool receiving; /* inside receive() */
-    LoopTimer *paused_timer;
+    bool paused;           /* nothing is read from the socket */
+    bool receiving;        /* inside receive() */
+    LoopTimer *read_timer; /* paused: looks if the client has hung up; else reads what the stream holds back */
     uint64_t bytes_in, bytes_out;
     gint64 moved_at; /* monotonic us at which the last byte moved, in or out */
 };
@@ -72,6 +72,8 @@ void channel_client_push(ChannelClient *cc, PipeItem *item);
 void channel_client_queue(ChannelClient *cc, PipeItem *item);
 /* The item becomes the next one to be sent. */
 void channel_client_queue_next(ChannelClient *cc, PipeItem *item);
+/* Puts an item into the place of one that is queued, which is freed. */
+void channel_client_replace(ChannelClient *cc, PipeItem *old, PipeItem *item);
 /* Takes the item out of the queue and frees it. */
 void channel_client_remove(ChannelClient *cc, PipeItem *item);
 void channel_client_pump(ChannelClient *cc);
@@ -79,6 +81,8 @@ void channel_client_pump(ChannelClient *cc);
 void channel_client_push_empty(ChannelClient *cc, uint16_t type);
 /* A message whose body is ready now, queued. `body` is emptied. */
 void channel_client_push_body(ChannelClient *cc, uint16_t type, WireWriter *body);
+/* The same without sending at once. */
+void channel_client_queue_body(ChannelClient *cc, uint16_t type, WireWriter *body);
 unsigned channel_client_pipe_length(const ChannelClient *cc);
 /* Enough is queued: no more commands should be fetched that add to it. Limits the number of items and their memory. */
 bool channel_client_pipe_is_full(const ChannelClient *cc);
@@ -90,6 +94,9 @@ bool channel_client_is_idle(const ChannelClient *cc);
 /* From a PipeItem's send: the message's body (emptied). `sub_list`: offset of a sub message list in it, full header
  * only.*/
 void channel_client_send(ChannelClient *cc, uint16_t type, WireWriter *body, uint32_t sub_list);
+/* The same with a file descriptor (taken over) that follows the message, and one byte of its own. Only on sockets that
+ * can carry it: stream_is_plain_unix(). */
+void channel_client_send_fd(ChannelClient *cc, uint16_t type, WireWriter *body, int fd);
 /* The serial that the next message will have. */
 uint64_t channel_client_next_serial(const ChannelClient *cc);
 void channel_client_set_next_serial(ChannelClient *cc, uint64_t serial);

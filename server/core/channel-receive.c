@@ -122,7 +122,7 @@ static void receive(ChannelClient *cc)
     if (cc->receiving)
         return;
     cc->receiving = true;
-    /* The watch is level triggered: what is left comes next. */
+    /* The watch is level triggered: what is left in the socket comes next. */
     for (unsigned n = 0; n < MAX_RECEIVE && cc->connected && !cc->paused && read_message(cc); n++) {
         g_autoptr(GError) error = NULL;
 
@@ -135,11 +135,17 @@ static void receive(ChannelClient *cc)
             wire_writer_clear(&cc->in_body);
     }
     cc->receiving = false;
+    if (!cc->connected || cc->paused)
+        return;
+    if (stream_pending(cc->link.stream))
+        channel_client_read_again(cc);
+    if (stream_wants_write(cc->link.stream))
+        channel_client_set_watch(cc, cc->out.length > 0);
 }
 
-/* While reading is paused: has the client hung up? Afterwards: read what the stream itself may hold back, of which the
+/* While reading is paused: has the client hung up? Otherwise: read what the stream itself may hold back, of which the
  * watch knows nothing. */
-static void on_paused_timer(void *opaque)
+static void on_read_timer(void *opaque)
 {
     ChannelClient *cc = channel_client_ref(opaque);
 
@@ -149,11 +155,23 @@ static void on_paused_timer(void *opaque)
         if (poll(&pfd, 1, 0) > 0)
             channel_client_disconnect(cc);
         else
-            loop_timer_start(cc->paused_timer, HANG_UP_MS);
+            loop_timer_start(cc->read_timer, HANG_UP_MS);
     } else {
         receive(cc);
     }
     channel_client_unref(cc);
+}
+
+static void start_read_timer(ChannelClient *cc, uint32_t ms)
+{
+    if (!cc->read_timer)
+        cc->read_timer = loop_timer_new(cc->channel->loop, on_read_timer, cc);
+    loop_timer_start(cc->read_timer, ms);
+}
+
+void channel_client_read_again(ChannelClient *cc)
+{
+    start_read_timer(cc, 0);
 }
 
 static void set_paused(ChannelClient *cc, bool paused)
@@ -162,9 +180,7 @@ static void set_paused(ChannelClient *cc, bool paused)
         return;
     cc->paused = paused;
     channel_client_set_watch(cc, cc->out.length > 0);
-    if (!cc->paused_timer)
-        cc->paused_timer = loop_timer_new(cc->channel->loop, on_paused_timer, cc);
-    loop_timer_start(cc->paused_timer, paused ? HANG_UP_MS : 0);
+    start_read_timer(cc, paused ? HANG_UP_MS : 0);
 }
 
 void channel_client_pause_reading(ChannelClient *cc)
@@ -181,7 +197,8 @@ void channel_client_on_ready(int fd, int events, void *opaque)
 {
     ChannelClient *cc = channel_client_ref(opaque);
 
-    if (events & SPICE_WATCH_EVENT_READ)
+    /* What the stream itself has to write goes out when it is read. */
+    if (events & SPICE_WATCH_EVENT_READ || stream_wants_write(cc->link.stream))
         receive(cc);
     if (events & SPICE_WATCH_EVENT_WRITE)
         channel_client_pump(cc);
@@ -192,9 +209,9 @@ bool channel_client_step(ChannelClient *cc, int ms)
 {
     struct pollfd pfd = {.fd = stream_fd(cc->link.stream), .events = POLLIN};
 
-    if (cc->out.length)
+    if (cc->out.length || stream_wants_write(cc->link.stream))
         pfd.events |= POLLOUT;
-    poll(&pfd, 1, ms);
+    poll(&pfd, 1, stream_pending(cc->link.stream) ? 0 : ms);
     channel_client_ref(cc);
     receive(cc);
     channel_client_pump(cc);

@@ -6,7 +6,8 @@
 
 typedef struct LinkStage LinkStage;
 
-/* Takes over a connected socket. False (the fd stays the caller's) if it cannot be prepared. */
-bool link_stage_start(RedsState *server, int fd, bool skip_auth);
+/* Takes over a connected socket. `tls`: it begins with a TLS handshake; the server has a TLS context.
+ * False (the fd stays the caller's) if it cannot be prepared. */
+bool link_stage_start(RedsState *server, int fd, bool skip_auth, bool tls);
 /* Drops the connection in whatever step it is. */
 void link_stage_cancel(LinkStage *stage);

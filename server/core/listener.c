@@ -18,7 +18,7 @@
 struct Listener {
     RedsState *server;
     int fd;
-    bool owned;
+    bool owned, tls;
     LoopWatch *watch;
     LoopTimer *retry; /* runs while no file descriptors are to be had, and the socket is not watched */
 };
@@ -43,7 +43,7 @@ static void on_accept(int fd, int events, void *opaque)
         loop_timer_start(listener->retry, RETRY_MS);
         return;
     }
-    if (!link_stage_start(listener->server, client, false))
+    if (!link_stage_start(listener->server, client, false, listener->tls))
         close(client);
 }
 
@@ -140,6 +140,11 @@ Listener *listener_open(RedsState *server, const char *addr, int port, int flags
     listener = listener_adopt(server, fd);
     listener->owned = true;
     return listener;
+}
+
+void listener_set_tls(Listener *listener)
+{
+    listener->tls = true;
 }
 
 void listener_free(Listener *listener)

@@ -10,4 +10,6 @@ typedef struct Listener Listener;
 Listener *listener_open(RedsState *server, const char *addr, int port, int flags, GError **error);
 /* Watches a socket of the host's; it is never closed here. */
 Listener *listener_adopt(RedsState *server, int fd);
+/* What is accepted from now on begins with TLS. */
+void listener_set_tls(Listener *listener);
 void listener_free(Listener *listener);

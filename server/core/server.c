@@ -8,10 +8,12 @@
 #include "server/channels/playback-channel.h"
 #include "server/channels/record-channel.h"
 #include "server/channels/smartcard-channel.h"
+#include "server/channels/stream-device.h"
 #include "server/channels/vmc-channel.h"
 #include "server/core/caravan.h"
 #include "server/core/link.h"
 #include "server/core/listener.h"
+#include "server/net/sasl.h"
 
 #include <errno.h>
 #include <gio/gio.h>
@@ -27,6 +29,9 @@ RedsState *server_new(void)
     config->port = -1;
     config->listen_fd = -1;
     config->ticketing = true;
+    config->security = SPICE_CHANNEL_SECURITY_NONE | SPICE_CHANNEL_SECURITY_SSL;
+    for (unsigned i = 0; i < G_N_ELEMENTS(config->channel_security); i++)
+        config->channel_security[i] = -1;
     config->image_compression = SPICE_IMAGE_COMPRESSION_AUTO_GLZ;
     config->jpeg = config->zlib_glz = SPICE_WAN_COMPRESSION_AUTO;
     config->streaming_video = SPICE_STREAM_VIDEO_FILTER;
@@ -55,6 +60,29 @@ static void on_tasks(int fd, int events, void *opaque)
     task_queue_run(server->tasks);
 }
 
+static bool open_tls(RedsState *server, GError **error)
+{
+    const ServerConfig *config = &server->config;
+    Listener *listener;
+
+    if (!config->tls.port)
+        return true;
+    if (config->addr_flags & SPICE_ADDR_FLAG_UNIX_ONLY) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                    "a TLS port needs an address, not the path of a socket");
+        return false;
+    }
+    server->tls = tls_context_new(&config->tls, error);
+    if (!server->tls)
+        return false;
+    listener = listener_open(server, config->addr, config->tls.port, config->addr_flags, error);
+    if (!listener)
+        return false;
+    listener_set_tls(listener);
+    g_ptr_array_add(server->listeners, listener);
+    return true;
+}
+
 static bool open_listeners(RedsState *server, GError **error)
 {
     const ServerConfig *config = &server->config;
@@ -67,6 +95,8 @@ static bool open_listeners(RedsState *server, GError **error)
             return false;
         g_ptr_array_add(server->listeners, listener);
     }
+    if (!open_tls(server, error))
+        return false;
     if (config->listen_fd >= 0)
         g_ptr_array_add(server->listeners, listener_adopt(server, config->listen_fd));
     return true;
@@ -77,6 +107,13 @@ static void close_listeners(RedsState *server)
     for (guint i = 0; i < server->listeners->len; i++)
         listener_free(g_ptr_array_index(server->listeners, i));
     g_ptr_array_set_size(server->listeners, 0);
+}
+
+bool server_prepare_sasl(RedsState *server, GError **error)
+{
+    const ServerConfig *config = &server->config;
+
+    return !config->sasl || sasl_session_init_library(config->sasl_name ? config->sasl_name : "spice", error);
 }
 
 bool server_init(RedsState *server, SpiceCoreInterface *core, GError **error)
@@ -93,6 +130,8 @@ bool server_init(RedsState *server, SpiceCoreInterface *core, GError **error)
     server->tasks = task_queue_new(wake_host, server);
     server->task_watch = loop_watch_new(server->loop, server->task_fd, SPICE_WATCH_EVENT_READ, on_tasks, server);
     server->caravan = caravan_new(server);
+    if (!server_prepare_sasl(server, error))
+        return false;
     if (!open_listeners(server, error)) {
         close_listeners(server);
         return false;
@@ -125,6 +164,7 @@ void server_destroy(RedsState *server)
         if (server->record)
             record_channel_free(server->record);
         vmc_channel_free_all(server);
+        stream_device_free_all(server);
         if (server->smartcard)
             smartcard_channel_free(server->smartcard);
         task_queue_run(server->tasks); /* what the connections left behind concerns channels and caravan */
@@ -141,10 +181,14 @@ void server_destroy(RedsState *server)
         close(server->task_fd);
         loop_free(server->loop);
     }
+    tls_context_free(server->tls);
+    tls_config_clear(&server->config.tls);
     g_ptr_array_unref(server->listeners);
     g_free(server->config.addr);
     g_free(server->config.password);
+    g_free(server->config.sasl_name);
     g_free(server->config.name);
+    g_free(server->config.video_codecs);
     g_free(server);
 }
 
@@ -180,6 +224,13 @@ void server_channel_event(RedsState *server, int event, SpiceChannelEventInfo *i
         deliver_event(task);
     else
         server_post(server, deliver_event, task);
+}
+
+int server_channel_security(const RedsState *server, uint8_t type)
+{
+    int own = server->config.channel_security[type];
+
+    return own >= 0 ? own : server->config.security;
 }
 
 void server_channel_added(RedsState *server, Channel *channel)
@@ -255,4 +306,27 @@ void server_run_char_devices(RedsState *server, bool running)
 uint32_t server_mm_time(void)
 {
     return (uint32_t)(g_get_monotonic_time() / 1000);
+}
+
+typedef struct LatencyTask {
+    RedsState *server;
+    uint32_t ms;
+} LatencyTask;
+
+static void raise_latency(void *data)
+{
+    LatencyTask *task = data;
+    RedsState *server = task->server;
+
+    if (server->main && !main_channel_need_latency(server->main, task->ms) && server->playback)
+        playback_channel_set_latency(server->playback, task->ms);
+    g_free(task);
+}
+
+void server_need_latency(RedsState *server, uint32_t ms)
+{
+    LatencyTask *task = g_new(LatencyTask, 1);
+
+    *task = (LatencyTask){server, ms};
+    server_post(server, raise_latency, task);
 }

@@ -8,6 +8,8 @@
 #include "server/core/channel.h"
 #include "server/core/client.h"
 
+#include "server/net/tls.h"
+
 struct MainChannel;
 struct InputsChannel;
 struct Caravan;
@@ -22,12 +24,18 @@ typedef struct ServerConfig {
     char *addr;
     int addr_flags;
     int listen_fd; /* -1 = none */
+    TlsConfig tls;
+    int security;              /* SPICE_CHANNEL_SECURITY_* that channels have unless it says otherwise here: */
+    int channel_security[256]; /* by type; -1 = nothing said */
+    bool sasl;
+    char *sasl_name; /* of the configuration that Cyrus SASL reads; NULL = "spice" */
     bool ticketing;
     char *password;
     int64_t password_expiry; /* monotonic seconds, G_MAXINT64 = never */
     int image_compression;   /* SPICE_IMAGE_COMPRESSION_* */
     int jpeg, zlib_glz;      /* SPICE_WAN_COMPRESSION_* */
-    int streaming_video;
+    int streaming_video;     /* SPICE_STREAM_VIDEO_* */
+    char *video_codecs;      /* as video_codecs_print() gives them, NULL = the default */
     bool agent_mouse, agent_copypaste, agent_file_xfer;
     bool playback_compression;
     bool seamless;
@@ -48,6 +56,7 @@ typedef struct RedsState {
     GThread *thread; /* that called spice_server_init */
 
     GPtrArray *listeners; /* Listener */
+    TlsContext *tls;      /* NULL = no TLS */
     GQueue links;         /* LinkStage: connections that are not authenticated yet */
     GList *channels;      /* Channel, newest first */
     GList *clients;       /* Client, newest first */
@@ -67,17 +76,25 @@ typedef struct RedsState {
     struct SmartcardChannel *smartcard; /* NULL: there was no such device yet */
     GList *char_devices;                /* CharDevice, newest first */
     bool vm_running;
+    bool had_client;                                       /* there was one, ever */
+    void (*before_first_client)(struct RedsState *server); /* makes channels that wait for it; may be NULL */
 } RedsState;
 
 RedsState *server_new(void);
 bool server_init(RedsState *server, SpiceCoreInterface *core, GError **error);
 void server_destroy(RedsState *server);
 
+/* SASL was switched on: false if the library for it refuses. */
+bool server_prepare_sasl(RedsState *server, GError **error);
+
 /* Runs func(data) soon in host context. Any thread. */
 void server_post(RedsState *server, TaskFunc func, void *data);
 
 /* Tells the host about a connection. Any thread: from another one it is passed on. DISCONNECTED frees `info`. */
 void server_channel_event(RedsState *server, int event, SpiceChannelEventInfo *info);
+
+/* SPICE_CHANNEL_SECURITY_* that links to channels of this type may have. */
+int server_channel_security(const RedsState *server, uint8_t type);
 
 /* The list of channels: clients are told of new ones. */
 void server_channel_added(RedsState *server, Channel *channel);
@@ -91,6 +108,9 @@ void server_disconnect_all(RedsState *server);
 void server_add_char_device(RedsState *server, struct SpiceCharDeviceState *device);
 void server_remove_char_device(RedsState *server, struct SpiceCharDeviceState *device);
 void server_run_char_devices(RedsState *server, bool running);
+
+/* Clients should play what they get at least so late, for a video's frames to come in time. Any thread. */
+void server_need_latency(RedsState *server, uint32_t ms);
 
 /* Monotonic milliseconds, the multimedia clock of the protocol. */
 uint32_t server_mm_time(void);

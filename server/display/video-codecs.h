@@ -13,8 +13,9 @@ typedef struct VideoCodec {
 } VideoCodec;
 
 /*
- * Reads a list of ENCODER:CODEC, separated by ";"; "auto" stands for the default list. Entries that are not known or
- * not installed are left out with a warning each. NULL if none remains. The array is of VideoCodec.
+ * Reads a list of ENCODER:CODEC, separated by ";"; "auto" stands for the default list. Entries that are not known are
+ * left out with a warning each; ones that are known but not installed remain (looking would take time when the host
+ * starts): there is no encoder for them then. NULL if none remains. The array is of VideoCodec.
  */
 GArray *video_codecs_parse(const char *text);
 GArray *video_codecs_default(void);

@@ -39,8 +39,9 @@ typedef enum VideoResult {
 } VideoResult;
 
 /*
- * `codec`: SPICE_VIDEO_CODEC_TYPE_*. `bit_rate`: of the connection, bits per second, to begin with; 0 = unknown. NULL
- * if there is no such encoder here (no plugin, unknown codec); nothing is logged then.
+ * `codec`: SPICE_VIDEO_CODEC_TYPE_*. `bit_rate`: what the connection can spare for this stream, bits per second, to
+ * begin with; 0 = unknown. The environment's SPICE_BIT_RATE (Mbit, of 1024 * 1024) goes before it. NULL if there is no
+ * such encoder here (no plugin, unknown codec); nothing is logged then.
  */
 VideoEncoder *video_encoder_new(VideoEncoderKind kind, uint8_t codec, uint64_t bit_rate, const VideoEncoderHost *host);
 void video_encoder_free(VideoEncoder *encoder); /* NULL is allowed */
@@ -49,7 +50,9 @@ uint8_t video_encoder_codec(const VideoEncoder *encoder);
 
 /*
  * Encodes the part `source` of a bitmap of width x height pixels (validated: it lies within). Frames of one stream may
- * differ in size. `mm_time`: of the frame, ms. Formats: 16BIT, 24BIT, 32BIT, RGBA; others are VIDEO_UNSUPPORTED.
+ * differ in size. Rows come out in the order in which they are shown, whatever the bitmap's: streams are TOP_DOWN.
+ * `mm_time`: of the frame, ms; it is also the encoder's only clock (if it jumps, what was measured counts anew).
+ * Formats: 16BIT, 24BIT, 32BIT, RGBA; others are VIDEO_UNSUPPORTED.
  */
 VideoResult video_encoder_encode(VideoEncoder *encoder, uint32_t mm_time, const Bitmap *bitmap, uint32_t width,
                                  uint32_t height, const Rect *source, WireWriter *out);

@@ -9,15 +9,20 @@ DISPLAY = 2
 
 
 class Client(Peer):
-    """Connects at once, to port or uri. Sizes are bytes.
+    """Connects at once, to port, tls_port (or both) or uri. Sizes are bytes. secure: names of channels, or "all".
 
     without: main capabilities to drop, e.g. ["SEAMLESS_MIGRATE"].
     """
 
     def __init__(self, port=None, host="127.0.0.1", password=None, cache_size=None, glz_window_size=None, audio=False,
-                 audio_file=None, smartcard_db=None, without=(), uri=None, log=None, env=None):
-        address = ["--uri", uri] if uri else ["--host", host, "--port", str(port)]
+                 audio_file=None, smartcard_db=None, without=(), uri=None, log=None, env=None, tls_port=None, ca_file=None,
+                 cert_subject=None, secure=None, username=None):
+        address = ["--uri", uri] if uri else ["--host", host] + (["--port", str(port)] if port else [])
         argv = [program("tests/lib/gtk-client")] + address
+        for option, value in (("--tls-port", tls_port), ("--ca-file", ca_file), ("--cert-subject", cert_subject),
+                              ("--secure", secure), ("--username", username)):
+            if value is not None:
+                argv += [option, str(value)]
         if password is not None:
             argv += ["--password", password]
         if cache_size:

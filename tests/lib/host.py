@@ -158,6 +158,7 @@ class Host:
     def wait_ready(self, timeout=60):
         event = self.wait_event("ready", timeout)
         self.port = event["port"]
+        self.tls_port = event.get("tls_port")
         self.position = event["position"]
         return event
 
@@ -207,6 +208,18 @@ class Host:
             if time.monotonic() > deadline:
                 raise HostError(f"{self.clients()} clients instead of {n}; log: {self.log}")
             time.sleep(0.02)
+
+    def descriptors(self, timeout=10):
+        """How many files and sockets it has open, once that has come to rest."""
+        count, since, deadline = -1, 0, time.monotonic() + timeout
+        while time.monotonic() - since < 0.3:
+            now = len(os.listdir(f"/proc/{self.process.pid}/fd"))
+            if now != count:
+                count, since = now, time.monotonic()
+            if time.monotonic() > deadline:
+                raise HostError("its connections do not come to rest")
+            time.sleep(0.02)
+        return count
 
     def close(self, timeout=20):
         """Asks it to quit, kills it if it does not; returns the exit code."""

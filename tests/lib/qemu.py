@@ -49,17 +49,22 @@ class Qemu:
 
     lib: directory of libspice-server.so.1, "stock" = the system's. incoming: waits for a migration on .migrate_port.
     local: SPICE listens on the UNIX socket .spice_path instead of .port.
-    memory: MiB.
+    memory: MiB. tls: directory with certificates, then there is a .tls_port, too. spice: further options of -spice.
     """
 
     def __init__(self, vga="std", lib=os.path.join(TOP, "build/lib"), incoming=False, seamless=True, local=False,
-                 extra=(), env=None, memory=64):
+                 extra=(), env=None, memory=64, tls=None, spice=""):
         self.port = free_port()
         self.migrate_port = free_port()
         self.dir = tempfile.mkdtemp(prefix="caravan-qemu-")
         path = os.path.join(self.dir, "qmp")
         self.spice_path = os.path.join(self.dir, "spice")
         listen = "unix=on,addr=" + self.spice_path if local else "port=%d,addr=127.0.0.1" % self.port
+        self.tls_port = free_port() if tls else None
+        if tls:
+            listen += ",tls-port=%d,x509-dir=%s" % (self.tls_port, tls)
+        if spice:
+            listen += "," + spice
         environment = dict(os.environ, **(env or {}))
         environment.pop("LD_LIBRARY_PATH", None)
         if lib != "stock":
@@ -114,6 +119,17 @@ class Qemu:
             else:
                 return answer["return"]
 
+    def add_client(self, tls=False, skip_auth=False):
+        """A connected socket whose other end the machine was given by its monitor."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = {"execute": "getfd", "arguments": {"fdname": "client"}}
+            socket.send_fds(self._socket, [(json.dumps(command) + "\n").encode()], [theirs.fileno()])
+            self.qmp("query-status")  # takes the answer of getfd; its own comes with the next command
+            self._file.readline()
+            self.qmp("add_client", protocol="spice", fdname="client", tls=tls, skipauth=skip_auth)
+        return ours
+
     def screen_sum(self, device=None, head=0):
         """SHA-256 of the screen's RGB bytes, as gtk-client gives it; of the first display, or of a device by its id."""
         path = os.path.join(self.dir, "screen.ppm")
@@ -130,12 +146,13 @@ class Qemu:
             time.sleep(0.1)
         return True
 
-    def migrate_to(self, other, client_port=None, timeout=30, linked=None):
+    def migrate_to(self, other, client_port=None, timeout=30, linked=None, info=None):
         """A live migration in the order of a management layer; returns when it is complete.
 
+        info: what clients are told besides the host's name, instead of its plain port.
         linked: a function that waits until the client is connected to the other host; without one it has half a second.
         """
-        self.qmp("client_migrate_info", protocol="spice", hostname="127.0.0.1", port=client_port or other.port)
+        self.qmp("client_migrate_info", protocol="spice", hostname="127.0.0.1", **(info or {"port": client_port or other.port}))
         if linked:
             linked()
             time.sleep(0.2)  # the source has to hear of it too

@@ -89,12 +89,14 @@ def encrypt(public_key, plain):
 
 
 class Link:
-    """One connection. Ends with the `with`, or with close()."""
+    """One connection. Ends with the `with`, or with close(). `port`: a number, or a function of a time limit that gives
+    something like a connected socket (see doors.py)."""
 
     def __init__(self, port, host="127.0.0.1", timeout=10):
         self.timeout = timeout
-        self.socket = socket.create_connection((host, port), timeout)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = port(timeout) if callable(port) else socket.create_connection((host, port), timeout)
+        if getattr(self.socket, "family", socket.AF_INET) != socket.AF_UNIX:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._in = bytearray()
         self.public_key = b""
         self.reply = None
@@ -131,9 +133,15 @@ class Link:
             time.sleep(pause)
         return True
 
+    def _ready(self, seconds):
+        """Something came. What is wrapped around a socket holds bytes back."""
+        if hasattr(self.socket, "pending") and self.socket.pending():
+            return True
+        return seconds > 0 and bool(select.select([self.socket], [], [], seconds)[0])
+
     def _fill(self, deadline):
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([self.socket], [], [], left)[0]:
+        if not self._ready(left):
             raise RawError("nothing came in time")
         try:
             data = self.socket.recv(1 << 18)
@@ -265,7 +273,7 @@ class Channel(Link):
 
     def take_messages(self):
         """The messages that are complete by now; waits for nothing. Closed at the end. (Mini headers.)"""
-        if select.select([self.socket], [], [], 0)[0]:
+        if self._ready(0.001):
             self._fill(time.monotonic() + 1)
         messages = []
         while len(self._in) >= 6 and len(self._in) >= 6 + struct.unpack_from("<I", self._in, 2)[0]:

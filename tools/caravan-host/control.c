@@ -9,8 +9,9 @@
  *   vm-start, vm-stop  start and stop the machine
  *   shot FILE [D]      writes the primary of display D (default 0) as PPM, and gives its SHA-256
  *   sums               SHA-256 of the RGB bytes of each display's primary
- *   migrate HOST PORT  the whole source side: connect, start, stop the machine, end; times in ms
- *   migrate-connect HOST PORT, migrate-start, migrate-end 1|0
+ *   migrate HOST PORT [TLS-PORT [SUBJECT]]
+ *                      the whole source side: connect, start, stop the machine, end; times in ms
+ *   migrate-connect (the same words), migrate-start, migrate-end 1|0
  *                      the same step by step (pause and vm-stop come before migrate-end 1)
  *   load N             destination: plays privately to N and loads the devices; vm-start then starts the machine
  *   tone MS [FILE]     plays a tone while the machine runs, then event tone-end; its samples go to FILE as well

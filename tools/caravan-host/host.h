@@ -66,7 +66,8 @@ void control_line(const char *line);
 
 /* `migrate HOST PORT` */
 void migrate_command(char **words);
-/* Calls spice_server_migrate_connect for the words HOST PORT. False, and an error answer, if they are wrong. */
+/* Calls spice_server_migrate_connect for the words HOST PORT [TLS-PORT [SUBJECT]]. False, and an error answer, if they
+ * are wrong. */
 bool migrate_connect(const char *command, char **words, int *result);
 /* `load N` */
 void load_command(char **words);

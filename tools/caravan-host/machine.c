@@ -173,12 +173,15 @@ static bool start_server(Machine *machine, const MachineOptions *options)
     if (options->zlib_glz != 0)
         spice_server_set_zlib_glz_compression(server, options->zlib_glz);
     spice_server_set_streaming_video(server, options->streaming);
+    if (options->video_codecs != NULL && spice_server_set_video_codecs(server, options->video_codecs) != 0)
+        return false;
     spice_server_set_playback_compression(server, options->playback_compression);
     spice_server_set_name(server, options->name);
     spice_server_set_seamless_migration(server, options->seamless);
     if (options->listen_fd >= 0)
         spice_server_set_listen_socket_fd(server, options->listen_fd);
-    return spice_server_init(server, event_loop_core(machine_events->channel_event)) == 0;
+    return security_apply(&options->security, server, options->listen_fd >= 0) &&
+           spice_server_init(server, event_loop_core(machine_events->channel_event)) == 0;
 }
 
 Machine *machine_new(const MachineOptions *options, const MachineEvents *events, Player **players, int n_players)

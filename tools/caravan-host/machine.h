@@ -7,21 +7,24 @@
 
 #include "tools/caravan-host/player.h"
 #include "tools/caravan-host/port.h"
+#include "tools/caravan-host/security.h"
 #include "tools/caravan-host/sound.h"
 
 #include <spice.h>
 
 typedef struct MachineOptions {
     const char *name;
-    const char *ticket; /* NULL: no authentication */
-    int compression;    /* SpiceImageCompression; 0: leave the default */
-    int jpeg, zlib_glz; /* spice_wan_compression_t; 0: leave the default */
-    int streaming;      /* SPICE_STREAM_VIDEO_* */
+    const char *ticket;       /* NULL: no authentication */
+    int compression;          /* SpiceImageCompression; 0: leave the default */
+    int jpeg, zlib_glz;       /* spice_wan_compression_t; 0: leave the default */
+    int streaming;            /* SPICE_STREAM_VIDEO_* */
+    const char *video_codecs; /* as spice_server_set_video_codecs() takes them; NULL: leave the default */
     bool seamless;
     int audio_rate; /* Hz; 0: no sound */
     bool playback_compression;
     const char *port_device; /* name of a port that clients can connect to, NULL: none */
-    int listen_fd;           /* -1: a private machine that nobody can connect to */
+    Security security;
+    int listen_fd; /* -1: a private machine that nobody can connect to */
 } MachineOptions;
 
 typedef struct Machine Machine;

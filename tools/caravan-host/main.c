@@ -20,11 +20,11 @@
 Host host;
 
 static struct {
-    char *recording, *start, *ticket, *name, *compression, *jpeg, *zlib_glz, *streaming, *seamless,
-        *playback_compression, *port_device;
-    int port, displays, audio_rate;
+    char *recording, *start, *ticket, *name, *compression, *jpeg, *zlib_glz, *streaming, *video_codecs, *seamless,
+        *playback_compression, *port_device, *tls, *security;
+    int port, tls_port, displays, audio_rate;
     double pace;
-    gboolean incoming, audio;
+    gboolean incoming, audio, sasl;
 } arguments = {.displays = 1, .audio_rate = 48000};
 
 static const GOptionEntry entries[] = {
@@ -39,12 +39,19 @@ static const GOptionEntry entries[] = {
     {"jpeg", 0, 0, G_OPTION_ARG_STRING, &arguments.jpeg, "auto always never", "WHEN"},
     {"zlib-glz", 0, 0, G_OPTION_ARG_STRING, &arguments.zlib_glz, "auto always never", "WHEN"},
     {"streaming", 0, 0, G_OPTION_ARG_STRING, &arguments.streaming, "off all filter (default off)", "WHAT"},
+    {"video-codecs", 0, 0, G_OPTION_ARG_STRING, &arguments.video_codecs, "ENCODER:CODEC;... (default: the library's)",
+     "LIST"},
     {"seamless", 0, 0, G_OPTION_ARG_STRING, &arguments.seamless, "on off (default on)", "SWITCH"},
     {"audio", 0, 0, G_OPTION_ARG_NONE, &arguments.audio, "playback and record devices", NULL},
     {"audio-rate", 0, 0, G_OPTION_ARG_INT, &arguments.audio_rate, "of both (default 48000)", "HZ"},
     {"playback-compression", 0, 0, G_OPTION_ARG_STRING, &arguments.playback_compression, "on off (default on)",
      "SWITCH"},
     {"port-device", 0, 0, G_OPTION_ARG_STRING, &arguments.port_device, "a port that clients can connect to", "NAME"},
+    {"tls", 0, 0, G_OPTION_ARG_FILENAME, &arguments.tls, "ca-cert.pem, server-cert.pem, server-key.pem are there",
+     "DIR"},
+    {"tls-port", 0, 0, G_OPTION_ARG_INT, &arguments.tls_port, "of 127.0.0.1; 0 picks a free one", "N"},
+    {"security", 0, 0, G_OPTION_ARG_STRING, &arguments.security, "CHANNEL=none|ssl|any,... (or default=)", "WHAT"},
+    {"sasl", 0, 0, G_OPTION_ARG_NONE, &arguments.sasl, "clients authenticate by SASL", NULL},
     {"name", 0, 0, G_OPTION_ARG_STRING, &arguments.name, "name of the machine", "NAME"},
     {0},
 };
@@ -254,6 +261,7 @@ static bool check_ready(Task *task)
     }
     Answer *answer = answer_new("event", "ready");
     answer_int(answer, "port", host.port);
+    answer_int(answer, "tls_port", host.options.security.tls_port);
     answer_int(answer, "position", (int64_t)host_position());
     answer_real(answer, "ms", task_ms(task));
     answer_send(answer);
@@ -327,10 +335,15 @@ static void parse_arguments(int *argc, char ***argv)
         .jpeg = choice("jpeg", arguments.jpeg, when),
         .zlib_glz = choice("zlib-glz", arguments.zlib_glz, when),
         .streaming = streaming != 0 ? streaming : SPICE_STREAM_VIDEO_OFF,
+        .video_codecs = arguments.video_codecs,
         .seamless = choice("seamless", arguments.seamless, "on off") != 2,
         .audio_rate = arguments.audio ? arguments.audio_rate : 0,
         .playback_compression = choice("playback-compression", arguments.playback_compression, "on off") != 2,
         .port_device = arguments.port_device,
+        .security = {.tls_dir = arguments.tls,
+                     .tls_port = arguments.tls != NULL ? security_choose_port(arguments.tls_port) : 0,
+                     .channels = arguments.security,
+                     .sasl = arguments.sasl},
         .listen_fd = -1,
     };
     host.port = arguments.port;

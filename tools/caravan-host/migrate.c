@@ -83,9 +83,10 @@ static bool check_migrate(Task *task)
 
 bool migrate_connect(const char *command, char **words, int *result)
 {
-    uint64_t port;
-    if (words[0] == NULL || words[1] == NULL || !g_ascii_string_to_unsigned(words[1], 10, 1, 65535, &port, NULL)) {
-        answer_error(command, "usage: %s HOST PORT", command);
+    uint64_t port, tls_port = 0;
+    if (words[0] == NULL || words[1] == NULL || !g_ascii_string_to_unsigned(words[1], 10, 0, 65535, &port, NULL) ||
+        (words[2] != NULL && !g_ascii_string_to_unsigned(words[2], 10, 0, 65535, &tls_port, NULL))) {
+        answer_error(command, "usage: %s HOST PORT [TLS-PORT [SUBJECT]] (port 0: none)", command);
         return false;
     }
     if (host.private_one != NULL || host.machine == NULL) {
@@ -93,7 +94,9 @@ bool migrate_connect(const char *command, char **words, int *result)
         return false;
     }
     host.connect_done = false;
-    *result = spice_server_migrate_connect(host.machine->server, words[0], (int)port, -1, NULL);
+    const char *subject = words[2] != NULL ? words[3] : NULL;
+    *result = spice_server_migrate_connect(host.machine->server, words[0], port ? (int)port : -1,
+                                           tls_port ? (int)tls_port : -1, subject);
     return true;
 }
 

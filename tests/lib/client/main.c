@@ -4,6 +4,7 @@
  *
  *     gtk-client --host HOST --port PORT [--password P] [--cache-size BYTES] [--glz-window-size BYTES]
  *                [--audio [--audio-file FILE]] [--usb] [--smartcard-db DIR]
+ *                [--tls-port PORT] [--ca-file FILE] [--cert-subject DN] [--secure CHANNEL,...] [--username NAME]
  *     gtk-client --uri spice://HOST:PORT
  *
  * Commands on stdin, a line each; answers and events on stdout, a JSON object a line:
@@ -324,6 +325,36 @@ static gboolean on_stdin(GIOChannel *io, GIOCondition condition, gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+/* How it connects and who it is. */
+static struct {
+    char *tls_port, *ca_file, *cert_subject, *secure, *username;
+} security;
+
+static const GOptionEntry security_entries[] = {
+    {"tls-port", 0, 0, G_OPTION_ARG_STRING, &security.tls_port, "port with TLS", NULL},
+    {"ca-file", 0, 0, G_OPTION_ARG_FILENAME, &security.ca_file, "certificates to trust, PEM", NULL},
+    {"cert-subject", 0, 0, G_OPTION_ARG_STRING, &security.cert_subject, "what the host's certificate must say", NULL},
+    {"secure", 0, 0, G_OPTION_ARG_STRING, &security.secure, "channels that use TLS at once, or all", NULL},
+    {"username", 0, 0, G_OPTION_ARG_STRING, &security.username, "for SASL; the password is that of --password", NULL},
+    {0},
+};
+
+static void set_security(SpiceSession *session)
+{
+    g_auto(GStrv) secure = security.secure ? g_strsplit(security.secure, ",", -1) : NULL;
+
+    if (security.tls_port)
+        g_object_set(session, "tls-port", security.tls_port, NULL);
+    if (security.ca_file)
+        g_object_set(session, "ca-file", security.ca_file, NULL);
+    if (security.cert_subject)
+        g_object_set(session, "cert-subject", security.cert_subject, NULL);
+    if (secure)
+        g_object_set(session, "secure-channels", secure, NULL);
+    if (security.username)
+        g_object_set(session, "username", security.username, NULL);
+}
+
 static gboolean parse_options(Client *c, int argc, char **argv)
 {
     g_autofree char *uri = NULL, *host = NULL, *port = NULL, *password = NULL, *audio_file = NULL, *db = NULL;
@@ -345,7 +376,8 @@ static gboolean parse_options(Client *c, int argc, char **argv)
     g_autoptr(GError) error = NULL;
 
     g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, &argc, &argv, &error) || argc != 1 || (!uri && !port)) {
+    g_option_context_add_main_entries(context, security_entries, NULL);
+    if (!g_option_context_parse(context, &argc, &argv, &error) || argc != 1 || (!uri && !port && !security.tls_port)) {
         g_printerr("gtk-client: %s\n", error ? error->message : "give --uri, or --host and --port");
         return FALSE;
     }
@@ -357,6 +389,7 @@ static gboolean parse_options(Client *c, int argc, char **argv)
         g_object_set(c->session, "uri", uri, NULL);
     else
         g_object_set(c->session, "host", host ? host : "127.0.0.1", "port", port, NULL);
+    set_security(c->session);
     if (password)
         g_object_set(c->session, "password", password, NULL);
     if (cache_size)
