@@ -334,6 +334,25 @@ static bool needs_destination(const DrawOp *op)
     }
 }
 
+static bool image_is_surface(const Image *image)
+{
+    return image && image->type == SPICE_IMAGE_TYPE_SURFACE;
+}
+
+/* Where its source surface has no pixels, OPAQUE mixes the brush with what is there. */
+static bool opaque_lacks_source(const LossyMap *map, const DrawOp *op)
+{
+    const Rect *area = &op->u.opaque.src_area;
+    const LossySurface *source;
+    Rect inside;
+
+    if (op->type != QXL_DRAW_OPAQUE || !(op->u.opaque.rop & ROPD_MIXES) || !image_is_surface(op->u.opaque.src))
+        return false;
+    source = find(map, op->u.opaque.src->surface_id);
+    inside = source ? rect_intersect(area, &source->bounds) : (Rect){0};
+    return !rect_equal(&inside, area);
+}
+
 /* What is drawn depends on what was there before. */
 static bool reads_destination(const DrawOp *op)
 {
@@ -343,7 +362,8 @@ static bool reads_destination(const DrawOp *op)
     case QXL_DRAW_COPY:
     case QXL_DRAW_BLEND:
         return rop_uses_b(copy_code(op));
-    case QXL_DRAW_OPAQUE:
+    case QXL_DRAW_OPAQUE: /* perhaps; see opaque_lacks_source() */
+        return op->u.opaque.rop & ROPD_MIXES && image_is_surface(op->u.opaque.src);
     case QXL_DRAW_BLACKNESS:
     case QXL_DRAW_WHITENESS:
     case QXL_DRAW_TRANSPARENT:
@@ -410,7 +430,7 @@ GArray *lossy_map_needs(const LossyMap *map, const DrawOp *op)
         needs = append_needs(needs, source, sources[i].surface_id, &within);
         pixman_region32_fini(&within);
     }
-    if (dest && (needs_destination(op) || (dest->spoiled && reads_destination(op)))) {
+    if (dest && (needs_destination(op) || opaque_lacks_source(map, op) || (dest->spoiled && reads_destination(op)))) {
         draw_op_region(op, &within);
         needs = append_needs(needs, dest, op->surface_id, &within);
         pixman_region32_fini(&within);
@@ -499,7 +519,7 @@ static LossySurface *source_surface(const LossyMap *map, const DrawOp *op, Rect 
         *area = copy_bits_area(op);
         return find(map, op->surface_id);
     }
-    return image && image->type == SPICE_IMAGE_TYPE_SURFACE ? find(map, image->surface_id) : NULL;
+    return image_is_surface(image) ? find(map, image->surface_id) : NULL;
 }
 
 void lossy_map_apply(LossyMap *map, const DrawOp *op, bool image_lossy)

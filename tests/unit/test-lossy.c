@@ -183,6 +183,9 @@ static void test_copies(void)
     check_rule("BLEND", copy_new(QXL_DRAW_BLEND, SPICE_ROPD_OP_PUT), true, true, NOTHING_LEFT);
     check_rule("OPAQUE", opaque_new(SPICE_ROPD_OP_PUT), false, false, LIKE_SOURCE);
     check_rule("OPAQUE AND", opaque_new(SPICE_ROPD_OP_AND), true, false, NOTHING_LEFT);
+    op = opaque_new(SPICE_ROPD_OP_AND);
+    op->u.opaque.src_area = (Rect){SIDE - 19, 0, SIDE + 1, 20};
+    check_rule("OPAQUE AND from outside of a surface", op, true, true, NOTHING_LEFT);
     op = opaque_new(SPICE_ROPD_OP_PUT);
     op->u.opaque.brush = pattern_of(1);
     check_rule("OPAQUE with a pattern", op, true, false, LIKE_SOURCE);

@@ -56,7 +56,7 @@ QXLPHYSICAL any_bitmap(Any *a, uint32_t format, int width, int height)
     QXLImage *image = guest_alloc(a->guest, sizeof(*image));
     size_t stride = ((size_t)width * bitmap_bits(format) + 7) / 8 + (any_chance(a, 30) ? (size_t)any(a, 0, 5) : 0);
     uint8_t *data = guest_alloc(a->guest, stride * (size_t)height);
-    int n = format == SPICE_BITMAP_FMT_8BIT ? any(a, 1, 257) : 1 << bitmap_bits(format);
+    int n = format == SPICE_BITMAP_FMT_8BIT ? any(a, 1, 257) : 1 << MIN(bitmap_bits(format), 8);
     bool top_down = any_chance(a, 50), high = any_chance(a, 20);
 
     fill_pixels(a, data, stride * (size_t)height);
