@@ -3,6 +3,7 @@
 #include "server/api/api.h"
 
 #include "server/channels/char-device.h"
+#include "server/channels/stream-device.h"
 #include "server/channels/vmc-channel.h"
 
 const char **spice_server_char_device_recognized_subtypes(void)
@@ -22,6 +23,6 @@ void spice_server_char_device_wakeup(SpiceCharDeviceInstance *sin)
 
 void spice_server_port_event(SpiceCharDeviceInstance *sin, uint8_t event)
 {
-    if (!vmc_channel_port_event(sin, event))
+    if (!vmc_channel_port_event(sin, event) && !stream_device_port_event(sin, event))
         g_warning("spice_server_port_event: the %s device is no port that is added", sin->subtype);
 }

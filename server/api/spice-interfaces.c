@@ -9,6 +9,7 @@
 #include "server/channels/playback-channel.h"
 #include "server/channels/record-channel.h"
 #include "server/channels/smartcard-channel.h"
+#include "server/channels/stream-device.h"
 #include "server/channels/vmc-channel.h"
 #include "server/core/server.h"
 #include "server/display/qxl.h"
@@ -125,6 +126,12 @@ static int add_char_device(SpiceServer *s, SpiceCharDeviceInstance *device)
             g_warning("there is an agent already");
         return 0; /* hosts are not told */
     }
+    if (stream_device_serves(device)) {
+        if (stream_device_add(s, device, &error))
+            return 0;
+        g_warning("the stream device is refused: %s", error->message);
+        return -1;
+    }
     if (vmc_channel_serves(device) || smartcard_channel_serves(device)) {
         if (vmc_channel_serves(device) ? vmc_channel_add(s, device, &error) : smartcard_channel_add(s, device, &error))
             return 0;
@@ -203,7 +210,12 @@ static int remove_record(SpiceRecordInstance *record)
 
 static int remove_char_device(SpiceCharDeviceInstance *device)
 {
-    if (!is_agent(device) && !vmc_channel_serves(device) && !smartcard_channel_serves(device))
+    if (device->st && stream_device_serves(device)) {
+        stream_device_remove(device);
+        return 0;
+    }
+    if (!is_agent(device) && !stream_device_serves(device) && !vmc_channel_serves(device) &&
+        !smartcard_channel_serves(device))
         return 0; /* nothing was added */
     if (device->st && vmc_channel_serves(device)) {
         vmc_channel_remove(device);

@@ -7,6 +7,7 @@
 #include "server/core/server.h"
 #include "server/display/cursor-channel.h"
 #include "server/display/display-channel.h"
+#include "server/display/gl-scanout.h"
 #include "server/display/memslot.h"
 #include "server/display/qxl.h"
 #include "server/display/worker.h"
@@ -524,17 +525,51 @@ void spice_qxl_set_device_info(QXLInstance *instance, const char *device_address
 
 /* --- GL --- */
 
-void spice_qxl_gl_scanout(QXLInstance *qxl, int fd, uint32_t width, uint32_t height, uint32_t stride, uint32_t format,
-                          int y_0_top)
+static void do_gl_scanout(Worker *worker, void *data)
 {
-    if (fd < 0)
-        return; /* it is off already */
-    API_NOT_IMPLEMENTED();
-    close(fd);
+    gl_scanout_tell(worker);
 }
 
-void spice_qxl_gl_draw_async(QXLInstance *qxl, uint32_t x, uint32_t y, uint32_t w, uint32_t h, uint64_t cookie)
+void spice_qxl_gl_scanout(QXLInstance *instance, int fd, uint32_t width, uint32_t height, uint32_t stride,
+                          uint32_t format, int y_0_top)
 {
-    API_NOT_IMPLEMENTED();
-    qxl_interface(qxl)->async_complete(qxl, cookie);
+    GlBuffer buffer = {fd, width, height, stride, format, y_0_top != 0};
+
+    if (!is_attached(instance)) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    if (!gl_scanout_set(&instance->st->gl, &buffer)) {
+        g_warning("spice_qxl_gl_scanout: ignored, a draw is not complete");
+        return;
+    }
+    worker_post(instance->st->worker, do_gl_scanout, NULL);
+    qxl_scanout_changed(instance);
+}
+
+typedef struct GlDrawTask {
+    Rect area;
+    uint64_t cookie;
+} GlDrawTask;
+
+static void do_gl_draw(Worker *worker, void *data)
+{
+    const GlDrawTask *task = data;
+
+    gl_scanout_draw(worker, &task->area, task->cookie);
+}
+
+void spice_qxl_gl_draw_async(QXLInstance *instance, uint32_t x, uint32_t y, uint32_t w, uint32_t h, uint64_t cookie)
+{
+    GlDrawTask task = {{(int32_t)x, (int32_t)y, (int32_t)(x + w), (int32_t)(y + h)}, cookie};
+
+    if (!is_attached(instance))
+        return;
+    if (!gl_scanout_begin_draw(&instance->st->gl)) {
+        g_warning("spice_qxl_gl_draw_async: there is no scanout, or the last draw is not complete");
+        qxl_interface(instance)->async_complete(instance, cookie);
+        return;
+    }
+    worker_post(instance->st->worker, do_gl_draw, g_memdup2(&task, sizeof(task)));
 }

@@ -3,6 +3,7 @@
 #include "server/channels/agent-private.h"
 
 #include "common/wire/writer.h"
+#include "server/channels/stream-device.h"
 #include "server/display/qxl.h"
 
 #include <spice/vd_agent.h>
@@ -54,6 +55,22 @@ static uint32_t write_device(WireWriter *w, QXLInstance *qxl)
     return state->device_displays;
 }
 
+static uint32_t write_stream(WireWriter *w, CharDevice *device)
+{
+    StreamDeviceInfo info;
+    uint32_t size;
+
+    if (!stream_device_info(device, &info))
+        return 0;
+    size = (uint32_t)strlen(info.address) + 1;
+    wire_write_u32(w, info.channel_id);
+    wire_write_u32(w, info.stream_id);
+    wire_write_u32(w, info.display_id);
+    wire_write_u32(w, size);
+    wire_write_bytes(w, info.address, size);
+    return 1;
+}
+
 static void write_device_info(Agent *agent)
 {
     g_auto(WireWriter) payload = {0};
@@ -63,6 +80,8 @@ static void write_device_info(Agent *agent)
     wire_write_u32(&payload, 0);
     for (GList *l = agent->server->qxls; l; l = l->next)
         n += write_device(&payload, l->data);
+    for (GList *l = agent->server->char_devices; l; l = l->next)
+        n += write_stream(&payload, l->data);
     wire_set_u32(&payload, 0, n);
     write_message(agent, VD_AGENT_GRAPHICS_DEVICE_INFO, &payload, true);
 }

@@ -6,6 +6,7 @@
 #include "common/wire/msg-main.h"
 #include "server/channels/main-client.h"
 #include "server/core/caravan.h"
+#include "server/display/gl-scanout.h"
 #include "server/display/qxl.h"
 #include "server/net/stream.h"
 
@@ -93,10 +94,14 @@ void main_client_greet(MainClient *mc)
 static void main_connected(ChannelClient *cc)
 {
     MainClient *mc = (MainClient *)cc;
+    RedsState *server = cc->channel->server;
 
+    if (!server->had_client && server->before_first_client)
+        server->before_first_client(server);
+    server->had_client = true;
     mc->held = g_array_new(FALSE, FALSE, sizeof(ChannelId));
     net_test_init(&mc->net_test, cc);
-    agent_client_connected(cc->channel->server->agent, mc);
+    agent_client_connected(server->agent, mc);
     if (!cc->channel->clients->next) /* nobody else's clock goes by it */
         ((MainChannel *)cc->channel)->latency = SERVER_MM_LATENCY_MS;
     if (cc->client->target)
@@ -296,8 +301,14 @@ static bool screens_allow_client_mouse(RedsState *server, int *width, int *heigh
     if (!server->qxls)
         return false;
     for (GList *l = server->qxls; l; l = l->next) {
-        const QXLState *qxl = ((QXLInstance *)l->data)->st;
+        QXLState *qxl = ((QXLInstance *)l->data)->st;
+        uint32_t gl_width, gl_height;
 
+        if (gl_scanout_size(&qxl->gl, &gl_width, &gl_height)) {
+            *width = (int)gl_width;
+            *height = (int)gl_height;
+            return true;
+        }
         if (!qxl->primary_active)
             continue;
         if (!qxl->primary_mouse_mode)

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <spice/enums.h>
+#include <unistd.h>
 
 #define ACK_WINDOW 20
 #define ACK_WINDOW_LOW_BANDWIDTH 40
@@ -25,6 +26,7 @@ typedef struct OutMessage {
     unsigned header_size;
     WireWriter body;
     size_t sent; /* bytes of header and body written so far */
+    int fd;      /* to be sent when all of them were; -1 = none */
 } OutMessage;
 
 ChannelClient *channel_client_new(Channel *channel, Client *client, const Link *link)
@@ -77,6 +79,8 @@ static void pipe_item_free(PipeItem *item)
 static void out_message_free(OutMessage *message)
 {
     wire_writer_clear(&message->body);
+    if (message->fd >= 0)
+        close(message->fd);
     g_free(message);
 }
 
@@ -239,16 +243,27 @@ bool channel_client_has_cap(const ChannelClient *cc, unsigned cap)
     return cap < 32 && (cc->link.channel_caps >> cap & 1);
 }
 
-void channel_client_send(ChannelClient *cc, uint16_t type, WireWriter *body, uint32_t sub_list)
+static void send_message(ChannelClient *cc, uint16_t type, WireWriter *body, uint32_t sub_list, int fd)
 {
     OutMessage *message = g_new0(OutMessage, 1);
     DataHeader header = {.serial = ++cc->serial, .type = type, .size = (uint32_t)body->size, .sub_list = sub_list};
 
     message->header_size = (unsigned)data_header_pack(message->header, &header, cc->link.mini_header);
     message->body = *body;
+    message->fd = fd;
     wire_writer_init(body);
     g_queue_push_tail(&cc->out, message);
     cc->unacked++;
+}
+
+void channel_client_send(ChannelClient *cc, uint16_t type, WireWriter *body, uint32_t sub_list)
+{
+    send_message(cc, type, body, sub_list, -1);
+}
+
+void channel_client_send_fd(ChannelClient *cc, uint16_t type, WireWriter *body, int fd)
+{
+    send_message(cc, type, body, 0, fd);
 }
 
 void channel_client_set_watch(ChannelClient *cc, bool want_write)
@@ -262,28 +277,66 @@ void channel_client_set_watch(ChannelClient *cc, bool want_write)
     loop_watch_set_mask(cc->watch, mask | (want_write ? SPICE_WATCH_EVENT_WRITE : 0));
 }
 
-/* Writes what is in `out`. False if the socket takes no more for now, or the connection is gone. */
-static bool write_out(ChannelClient *cc)
+static size_t unsent_bytes(const OutMessage *message)
+{
+    return message->header_size + message->body.size - message->sent;
+}
+
+/* The bytes of what is in `out`, up to the first message that a file descriptor follows. */
+static int gather_bytes(ChannelClient *cc, struct iovec *iov, int max)
 {
     /* A client that has read one message waits for its socket before it reads the next one, although that may have come
      * in the same TLS record: what is wrapped is wrapped message by message. */
     bool together = !stream_is_wrapped(cc->link.stream);
+    int n = 0;
 
+    for (GList *l = cc->out.head; l && n + 2 <= max && (together || n == 0); l = l->next) {
+        OutMessage *m = l->data;
+        size_t skip_body = m->sent > m->header_size ? m->sent - m->header_size : 0;
+
+        if (m->sent < m->header_size)
+            iov[n++] = (struct iovec){m->header + m->sent, m->header_size - m->sent};
+        if (m->body.size > skip_body)
+            iov[n++] = (struct iovec){m->body.data + skip_body, m->body.size - skip_body};
+        if (m->fd >= 0)
+            break;
+    }
+    return n;
+}
+
+/* One call of the socket. As write(2). */
+static ssize_t write_some(ChannelClient *cc)
+{
+    OutMessage *head = cc->out.head->data;
+    struct iovec iov[2 * GATHER_MESSAGES];
+    ssize_t written;
+
+    if (head->fd >= 0 && !unsent_bytes(head)) {
+        written = stream_send_fd(cc->link.stream, head->fd);
+        if (written > 0)
+            out_message_free(g_queue_pop_head(&cc->out));
+        return written;
+    }
+    written = stream_writev(cc->link.stream, iov, gather_bytes(cc, iov, G_N_ELEMENTS(iov)));
+    for (size_t left = written > 0 ? (size_t)written : 0; left > 0 && cc->out.head;) {
+        OutMessage *m = cc->out.head->data;
+        size_t part = MIN(left, unsent_bytes(m));
+
+        m->sent += part;
+        left -= part;
+        if (unsent_bytes(m) || m->fd >= 0)
+            break;
+        out_message_free(g_queue_pop_head(&cc->out));
+    }
+    return written;
+}
+
+/* Writes what is in `out`. False if the socket takes no more for now, or the connection is gone. */
+static bool write_out(ChannelClient *cc)
+{
     while (cc->out.length) {
-        struct iovec iov[2 * GATHER_MESSAGES];
-        ssize_t written;
-        int n = 0;
+        ssize_t written = write_some(cc);
 
-        for (GList *l = cc->out.head; l && n + 2 <= (int)G_N_ELEMENTS(iov) && (together || n == 0); l = l->next) {
-            OutMessage *m = l->data;
-            size_t skip_body = m->sent > m->header_size ? m->sent - m->header_size : 0;
-
-            if (m->sent < m->header_size)
-                iov[n++] = (struct iovec){m->header + m->sent, m->header_size - m->sent};
-            if (m->body.size > skip_body)
-                iov[n++] = (struct iovec){m->body.data + skip_body, m->body.size - skip_body};
-        }
-        written = stream_writev(cc->link.stream, iov, n);
         if (written < 0) {
             if (errno == EAGAIN || errno == EWOULDBLOCK) {
                 channel_client_set_watch(cc, true);
@@ -299,17 +352,6 @@ static bool write_out(ChannelClient *cc)
         }
         cc->bytes_out += (uint64_t)written;
         cc->moved_at = g_get_monotonic_time();
-        while (written > 0 && cc->out.head) {
-            OutMessage *m = cc->out.head->data;
-            size_t left = m->header_size + m->body.size - m->sent;
-
-            if ((size_t)written < left) {
-                m->sent += (size_t)written;
-                break;
-            }
-            written -= (ssize_t)left;
-            out_message_free(g_queue_pop_head(&cc->out));
-        }
     }
     channel_client_set_watch(cc, false);
     return true;

@@ -94,6 +94,9 @@ bool channel_client_is_idle(const ChannelClient *cc);
 /* From a PipeItem's send: the message's body (emptied). `sub_list`: offset of a sub message list in it, full header
  * only.*/
 void channel_client_send(ChannelClient *cc, uint16_t type, WireWriter *body, uint32_t sub_list);
+/* The same with a file descriptor (taken over) that follows the message, and one byte of its own. Only on sockets that
+ * can carry it: stream_is_plain_unix(). */
+void channel_client_send_fd(ChannelClient *cc, uint16_t type, WireWriter *body, int fd);
 /* The serial that the next message will have. */
 uint64_t channel_client_next_serial(const ChannelClient *cc);
 void channel_client_set_next_serial(ChannelClient *cc, uint64_t serial);

@@ -8,6 +8,7 @@
 #include "server/channels/playback-channel.h"
 #include "server/channels/record-channel.h"
 #include "server/channels/smartcard-channel.h"
+#include "server/channels/stream-device.h"
 #include "server/channels/vmc-channel.h"
 #include "server/core/caravan.h"
 #include "server/core/link.h"
@@ -163,6 +164,7 @@ void server_destroy(RedsState *server)
         if (server->record)
             record_channel_free(server->record);
         vmc_channel_free_all(server);
+        stream_device_free_all(server);
         if (server->smartcard)
             smartcard_channel_free(server->smartcard);
         task_queue_run(server->tasks); /* what the connections left behind concerns channels and caravan */

@@ -76,6 +76,8 @@ typedef struct RedsState {
     struct SmartcardChannel *smartcard; /* NULL: there was no such device yet */
     GList *char_devices;                /* CharDevice, newest first */
     bool vm_running;
+    bool had_client;                                       /* there was one, ever */
+    void (*before_first_client)(struct RedsState *server); /* makes channels that wait for it; may be NULL */
 } RedsState;
 
 RedsState *server_new(void);

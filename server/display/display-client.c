@@ -6,6 +6,7 @@
 #include "server/core/client.h"
 #include "server/core/server.h"
 #include "server/display/client-stream.h"
+#include "server/display/gl-scanout.h"
 
 #include <spice/protocol.h>
 
@@ -151,6 +152,7 @@ static void display_disconnected(ChannelClient *cc)
 {
     DisplayClient *dc = (DisplayClient *)cc;
 
+    gl_scanout_leave(dc);
     loop_timer_free(dc->timer);
     client_streams_free(dc);
     display_client_leave_cache(dc);
@@ -176,6 +178,7 @@ void display_client_start(DisplayClient *dc)
         display_queue_monitors(dc);
         channel_client_push_empty(&dc->cc, SPICE_MSG_DISPLAY_MARK);
     }
+    gl_scanout_greet(dc);
     channel_client_open_window(&dc->cc);
 }
 
@@ -264,7 +267,7 @@ static bool display_handle(ChannelClient *cc, uint16_t type, const uint8_t *body
     case SPICE_MSGC_DISPLAY_STREAM_REPORT:
         return handle_stream_report(dc, &r, error);
     case SPICE_MSGC_DISPLAY_GL_DRAW_DONE:
-        return refuse(error, "GL_DRAW_DONE, but nothing was drawn");
+        return gl_scanout_done(dc) || refuse(error, "GL_DRAW_DONE, but nothing was drawn");
     case SPICE_MSGC_PONG:
         return true;
     default:

@@ -14,7 +14,7 @@
 #define VPX_SETTINGS                                                                                                   \
     " deadline=1 end-usage=cbr lag-in-frames=0 threads=2 min-quantizer=4 max-quantizer=56 undershoot=95"               \
     " buffer-size=1000 buffer-initial-size=500 buffer-optimal-size=600 keyframe-max-dist=10000 dropframe-threshold=0"  \
-    " static-threshold=100 cpu-used=8"
+    " static-threshold=100"
 
 /* The first element that is installed is taken. */
 static const struct Choice {
@@ -28,13 +28,13 @@ static const struct Choice {
     {.codec = SPICE_VIDEO_CODEC_TYPE_MJPEG, .element = "jpegenc", .settings = " idct-method=ifast", .after = ""},
     {.codec = SPICE_VIDEO_CODEC_TYPE_VP8,
      .element = "vp8enc",
-     .settings = VPX_SETTINGS,
+     .settings = VPX_SETTINGS " cpu-used=-8", /* positive: it depends on the machine's load, and the bytes with it */
      .after = "",
      .rate = "target-bitrate",
      .rate_unit = 1},
     {.codec = SPICE_VIDEO_CODEC_TYPE_VP9,
      .element = "vp9enc",
-     .settings = VPX_SETTINGS " row-mt=true tile-columns=1 frame-parallel-decoding=false",
+     .settings = VPX_SETTINGS " cpu-used=8 row-mt=true tile-columns=1 frame-parallel-decoding=false",
      .after = "",
      .rate = "target-bitrate",
      .rate_unit = 1},

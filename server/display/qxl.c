@@ -3,6 +3,7 @@
 
 #include "server/channels/main-channel.h"
 #include "server/display/cursor-channel.h"
+#include "server/display/gl-scanout.h"
 #include "server/display/worker.h"
 
 #include <gio/gio.h>
@@ -35,8 +36,10 @@ bool qxl_add(RedsState *server, QXLInstance *instance, GError **error)
     qxl->server = server;
     qxl->instance = instance;
     qxl->max_monitors = G_MAXUINT;
+    gl_scanout_init(&qxl->gl);
     qxl->worker = worker_new(qxl, error);
     if (!qxl->worker) {
+        gl_scanout_clear(&qxl->gl);
         g_free(qxl);
         return false;
     }
@@ -59,6 +62,7 @@ void qxl_remove(QXLInstance *instance)
     server->qxls = g_list_remove(server->qxls, instance);
     worker_free(qxl->worker);
     instance->st = NULL;
+    gl_scanout_clear(&qxl->gl);
     g_free(qxl->device_address);
     g_free(qxl);
     if (server->main)
@@ -116,4 +120,17 @@ void qxl_primary_changed(QXLInstance *instance, const QXLDevSurfaceCreate *surfa
         apply_primary(task);
     else
         server_post(task->server, apply_primary, task);
+}
+
+static void update_mouse(void *data)
+{
+    RedsState *server = data;
+
+    if (server->main)
+        main_channel_update_mouse(server->main);
+}
+
+void qxl_scanout_changed(QXLInstance *instance)
+{
+    server_post(instance->st->server, update_mouse, instance->st->server);
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "server/core/server.h"
+#include "server/display/gl-buffer.h"
 
 typedef struct Worker Worker;
 
@@ -21,6 +22,7 @@ typedef struct QXLState {
     uint32_t primary_width, primary_height;
     char *device_address; /* in the guest, NULL = not known */
     uint32_t device_display_start, device_displays;
+    GlScanout gl;          /* what the graphics card draws */
     unsigned max_monitors; /* G_MAXUINT = no limit known */
 } QXLState;
 
@@ -32,6 +34,9 @@ void qxl_remove(QXLInstance *instance);
 const QXLInterface *qxl_interface(const QXLInstance *instance);
 uint32_t qxl_ram_size(QXLInstance *instance);
 void qxl_set_mouse_mode(QXLInstance *instance, uint32_t mode);
+
+/* The size of what is shown by a GL scanout counts for the pointer now, or does not any more. Any thread. */
+void qxl_scanout_changed(QXLInstance *instance);
 
 /* The host created (or destroyed: NULL) the primary surface. Any thread: the consequences follow in host context. */
 void qxl_primary_changed(QXLInstance *instance, const QXLDevSurfaceCreate *surface);

@@ -198,6 +198,28 @@ bool stream_write_all(Stream *stream, const void *buf, size_t size)
     return stream_writev(stream, &iov, 1) == (ssize_t)size;
 }
 
+ssize_t stream_send_fd(Stream *stream, int fd)
+{
+    struct iovec iov = {(void *)"@", 1};
+    union {
+        struct cmsghdr header; /* for the alignment */
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
+    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+    ssize_t sent;
+
+    cmsg->cmsg_level = SOL_SOCKET;
+    cmsg->cmsg_type = SCM_RIGHTS;
+    cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+    do {
+        sent = sendmsg(stream->fd, &msg, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
 void stream_shutdown(Stream *stream)
 {
     shutdown(stream->fd, SHUT_RDWR);

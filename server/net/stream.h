@@ -51,6 +51,8 @@ bool stream_wants_write(const Stream *stream);
 ssize_t stream_writev(Stream *stream, const struct iovec *iov, int n);
 /* Writes a few hundred bytes of the link stage at once; false if the socket would not take them. */
 bool stream_write_all(Stream *stream, const void *buf, size_t size);
+/* One byte, '@', with a duplicate of `fd`; as write(2). For stream_is_plain_unix(). */
+ssize_t stream_send_fd(Stream *stream, int fd);
 /* Ends the connection in both directions; the next read gives 0 when what was buffered is through. */
 void stream_shutdown(Stream *stream);
 
