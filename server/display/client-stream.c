@@ -280,7 +280,7 @@ static void repair(ClientStream *cs)
     if (frame)
         draw_op_region(frame, &rest);
     pixman_region32_subtract(&rest, &cs->vis, &rest);
-    if (!pixman_region32_not_empty(&rest))
+    if (frame && !pixman_region32_not_empty(&rest))
         queue_frame_part(cs, frame);
     else if (display->surfaces[0])
         display_queue_surface_image(cs->dc, display->surfaces[0], &area);
