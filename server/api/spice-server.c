@@ -8,6 +8,7 @@
 #include "server/core/server.h"
 #include "server/display/display-channel.h"
 #include "server/display/qxl.h"
+#include "server/display/video-codecs.h"
 #include "server/display/worker.h"
 
 #include <spice/protocol.h>
@@ -247,23 +248,52 @@ int spice_server_add_renderer(SpiceServer *s, const char *name)
     return name && strcmp(name, "sw") == 0 ? 0 : -1;
 }
 
+static void do_set_streaming(Worker *worker, void *data)
+{
+    display_channel_set_streaming(worker_display(worker), *(int *)data);
+}
+
 int spice_server_set_streaming_video(SpiceServer *s, int value)
 {
     if (value < SPICE_STREAM_VIDEO_OFF || value > SPICE_STREAM_VIDEO_FILTER)
         return -1;
     s->config.streaming_video = value;
+    for (GList *l = s->qxls; l; l = l->next)
+        worker_post(((QXLInstance *)l->data)->st->worker, do_set_streaming, g_memdup2(&value, sizeof(value)));
     return 0;
+}
+
+static void do_set_video_codecs(Worker *worker, void *data)
+{
+    display_channel_set_video_codecs(worker_display(worker), data);
 }
 
 int spice_server_set_video_codecs(SpiceServer *s, const char *video_codecs)
 {
-    API_NOT_IMPLEMENTED();
-    return -1;
+    g_autoptr(GArray) codecs = NULL;
+
+    if (!video_codecs) {
+        g_critical("spice_server_set_video_codecs: no codecs are given");
+        return -1;
+    }
+    codecs = video_codecs_parse(video_codecs);
+    if (!codecs)
+        return -1;
+    g_free(s->config.video_codecs);
+    s->config.video_codecs = video_codecs_print(codecs);
+    for (GList *l = s->qxls; l; l = l->next)
+        worker_post(((QXLInstance *)l->data)->st->worker, do_set_video_codecs, g_strdup(s->config.video_codecs));
+    return 0;
 }
 
 const char *spice_server_get_video_codecs(SpiceServer *s)
 {
-    return g_strdup(""); /* no video streams yet, hence no encoder */
+    g_autoptr(GArray) codecs = NULL;
+
+    if (s->config.video_codecs)
+        return g_strdup(s->config.video_codecs);
+    codecs = video_codecs_default();
+    return video_codecs_print(codecs);
 }
 
 void spice_server_free_video_codecs(SpiceServer *s, const char *video_codecs)

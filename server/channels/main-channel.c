@@ -55,7 +55,7 @@ static void init_send(ChannelClient *cc, PipeItem *item)
         .current_mouse_mode = main->mouse_mode,
         .agent_connected = agent_is_attached(server->agent),
         .agent_tokens = AGENT_TOKENS,
-        .multi_media_time = server_mm_time() - SERVER_MM_LATENCY_MS,
+        .multi_media_time = server_mm_time() - main->latency,
         .ram_hint = server->qxls ? qxl_ram_size(server->qxls->data) : 0,
     };
 
@@ -102,6 +102,8 @@ static void main_connected(ChannelClient *cc)
     mc->held = g_array_new(FALSE, FALSE, sizeof(ChannelId));
     net_test_init(&mc->net_test, cc);
     agent_client_connected(server->agent, mc);
+    if (!cc->channel->clients->next) /* nobody else's clock goes by it */
+        ((MainChannel *)cc->channel)->latency = SERVER_MM_LATENCY_MS;
     if (cc->client->target)
         return; /* silent until the client says how it migrates */
     main_client_greet(mc);
@@ -227,10 +229,11 @@ void main_client_push_mouse_mode(MainClient *mc)
 
 void main_client_push_mm_time(MainClient *mc)
 {
+    const MainChannel *main = (MainChannel *)mc->cc.channel;
     g_auto(WireWriter) body = {0};
-    MsgMainMultiMediaTime m = {server_mm_time() - SERVER_MM_LATENCY_MS};
+    MsgMainMultiMediaTime m = {server_mm_time() - main->latency};
 
-    if (((MainChannel *)mc->cc.channel)->mm_time_disabled)
+    if (main->mm_time_disabled)
         return;
     msg_main_multi_media_time_encode(&body, &m);
     channel_client_push_body(&mc->cc, SPICE_MSG_MAIN_MULTI_MEDIA_TIME, &body);
@@ -244,11 +247,8 @@ static void push_mouse_mode_to_all(MainChannel *main)
     }
 }
 
-void main_channel_set_mm_time(MainChannel *main, bool enabled)
+static void push_mm_time_to_all(MainChannel *main)
 {
-    if (main->mm_time_disabled == !enabled)
-        return;
-    main->mm_time_disabled = !enabled;
     for (GList *l = main->channel.clients, *next; l; l = next) {
         MainClient *mc = l->data;
 
@@ -256,6 +256,27 @@ void main_channel_set_mm_time(MainChannel *main, bool enabled)
         if (!mc->cc.wait_data)
             main_client_push_mm_time(mc);
     }
+}
+
+void main_channel_set_mm_time(MainChannel *main, bool enabled)
+{
+    if (main->mm_time_disabled == !enabled)
+        return;
+    main->mm_time_disabled = !enabled;
+    if (enabled)
+        main->latency = SERVER_MM_LATENCY_MS;
+    push_mm_time_to_all(main);
+}
+
+bool main_channel_need_latency(MainChannel *main, uint32_t ms)
+{
+    if (main->mm_time_disabled)
+        return false;
+    if (ms > main->latency) {
+        main->latency = ms;
+        push_mm_time_to_all(main);
+    }
+    return true;
 }
 
 static void set_mouse_mode(MainChannel *main, uint32_t mode)
@@ -403,6 +424,7 @@ MainChannel *main_channel_new(RedsState *server)
     MainChannel *main = g_new0(MainChannel, 1);
 
     main->mouse_mode = SPICE_MOUSE_MODE_SERVER;
+    main->latency = SERVER_MM_LATENCY_MS;
     main_ops.participant = main_participant;
     channel_init(&main->channel, server, &main_ops, SPICE_CHANNEL_MAIN, 0, server->loop, NULL);
     main->channel.caps = 1u << SPICE_MAIN_CAP_SEMI_SEAMLESS_MIGRATE | 1u << SPICE_MAIN_CAP_NAME_AND_UUID |

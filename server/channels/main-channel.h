@@ -28,6 +28,8 @@ uint32_t main_channel_mouse_mode(const MainChannel *main);
 /* Whether the clients' clocks follow the server's: not while a client's clock is driven by the sound that it plays.
  * When it is turned on again they are told the time. */
 void main_channel_set_mm_time(MainChannel *main, bool enabled);
+/* The clients' clocks should go at least so far behind. False while they do not follow the server's. */
+bool main_channel_need_latency(MainChannel *main, uint32_t ms);
 
 /* Capabilities of the client's main connection; false if it has none. */
 bool main_client_has_cap(Client *client, unsigned cap);

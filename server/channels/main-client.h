@@ -11,6 +11,7 @@ struct MainChannel {
     uint32_t mouse_mode; /* SPICE_MOUSE_MODE_*; belongs to the server and outlives clients */
     bool client_mouse_allowed;
     bool mm_time_disabled;
+    uint32_t latency; /* ms that the clients' clocks go behind the server's */
 };
 
 struct MainClient {

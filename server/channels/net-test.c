@@ -75,6 +75,8 @@ static void finish(NetTest *test)
 {
     test->stage = NET_TEST_DONE;
     test->cc->client->low_bandwidth = test->bitrate < LOW_BANDWIDTH_BITS;
+    if (test->bitrate != G_MAXUINT64)
+        g_atomic_int_set(&test->cc->client->kbit_rate, (gint)MIN(test->bitrate / 1000, G_MAXINT));
     g_debug("net test: latency %" G_GUINT64_FORMAT " us, bitrate %" G_GUINT64_FORMAT " bit/s", test->latency,
             test->bitrate);
     net_test_watch(test);

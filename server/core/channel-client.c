@@ -201,6 +201,13 @@ void channel_client_remove(ChannelClient *cc, PipeItem *item)
     pipe_item_free(item);
 }
 
+void channel_client_replace(ChannelClient *cc, PipeItem *old, PipeItem *item)
+{
+    cc->pipe_bytes += item->bytes;
+    g_queue_insert_before_link(&cc->pipe, &old->link, &item->link);
+    channel_client_remove(cc, old);
+}
+
 unsigned channel_client_pipe_length(const ChannelClient *cc)
 {
     return cc->pipe.length;
@@ -408,7 +415,7 @@ static void body_item_free(PipeItem *item)
 
 static const PipeItemOps body_item_ops = {body_item_send, body_item_free};
 
-void channel_client_push_body(ChannelClient *cc, uint16_t type, WireWriter *body)
+void channel_client_queue_body(ChannelClient *cc, uint16_t type, WireWriter *body)
 {
     BodyItem *b = g_new0(BodyItem, 1);
 
@@ -416,7 +423,13 @@ void channel_client_push_body(ChannelClient *cc, uint16_t type, WireWriter *body
     b->type = type;
     b->body = *body;
     wire_writer_init(body);
-    channel_client_push(cc, &b->item);
+    channel_client_queue(cc, &b->item);
+}
+
+void channel_client_push_body(ChannelClient *cc, uint16_t type, WireWriter *body)
+{
+    channel_client_queue_body(cc, type, body);
+    channel_client_pump(cc);
 }
 
 void channel_client_push_empty(ChannelClient *cc, uint16_t type)

@@ -72,6 +72,8 @@ void channel_client_push(ChannelClient *cc, PipeItem *item);
 void channel_client_queue(ChannelClient *cc, PipeItem *item);
 /* The item becomes the next one to be sent. */
 void channel_client_queue_next(ChannelClient *cc, PipeItem *item);
+/* Puts an item into the place of one that is queued, which is freed. */
+void channel_client_replace(ChannelClient *cc, PipeItem *old, PipeItem *item);
 /* Takes the item out of the queue and frees it. */
 void channel_client_remove(ChannelClient *cc, PipeItem *item);
 void channel_client_pump(ChannelClient *cc);
@@ -79,6 +81,8 @@ void channel_client_pump(ChannelClient *cc);
 void channel_client_push_empty(ChannelClient *cc, uint16_t type);
 /* A message whose body is ready now, queued. `body` is emptied. */
 void channel_client_push_body(ChannelClient *cc, uint16_t type, WireWriter *body);
+/* The same without sending at once. */
+void channel_client_queue_body(ChannelClient *cc, uint16_t type, WireWriter *body);
 unsigned channel_client_pipe_length(const ChannelClient *cc);
 /* Enough is queued: no more commands should be fetched that add to it. Limits the number of items and their memory. */
 bool channel_client_pipe_is_full(const ChannelClient *cc);

@@ -237,6 +237,11 @@ void client_drop_if_left(Client *client)
     }
 }
 
+uint64_t client_bit_rate(Client *client)
+{
+    return (uint64_t)g_atomic_int_get(&client->kbit_rate) * 1000;
+}
+
 bool client_has_channel(Client *client, uint8_t type, uint8_t id)
 {
     bool has;

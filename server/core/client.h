@@ -36,6 +36,7 @@ struct Client {
     pthread_mutex_t lock;        /* not a GMutex: thread sanitizers see this one */
     GHashTable *objects;         /* (kind, id) -> SharedObject */
     uint8_t linked[16][32];      /* bit set of (channel type, id) that are connected */
+    gint kbit_rate;              /* measured by the main channel's net test, 0 = not known; atomic */
     int cache_id, dictionary_id; /* that its displays use, -1 = none has said so yet */
 
     /* Of the migration that it takes part in, NULL if there is none. Set in host context before channels hear of it. */
@@ -72,6 +73,8 @@ void client_drop_if_left(Client *client);
 
 /* Has the client ever linked a channel of this type and id here? */
 bool client_knows_channel(const Client *client, const Channel *channel);
+/* Bits per second of the client's line, as measured when it connected; 0 = not known. Any thread. */
+uint64_t client_bit_rate(Client *client);
 /* Does the client have a connection to this channel right now? Any thread. */
 bool client_has_channel(Client *client, uint8_t type, uint8_t id);
 void client_set_channel(Client *client, uint8_t type, uint8_t id, bool connected);

@@ -188,6 +188,7 @@ void server_destroy(RedsState *server)
     g_free(server->config.password);
     g_free(server->config.sasl_name);
     g_free(server->config.name);
+    g_free(server->config.video_codecs);
     g_free(server);
 }
 
@@ -305,4 +306,27 @@ void server_run_char_devices(RedsState *server, bool running)
 uint32_t server_mm_time(void)
 {
     return (uint32_t)(g_get_monotonic_time() / 1000);
+}
+
+typedef struct LatencyTask {
+    RedsState *server;
+    uint32_t ms;
+} LatencyTask;
+
+static void raise_latency(void *data)
+{
+    LatencyTask *task = data;
+    RedsState *server = task->server;
+
+    if (server->main && !main_channel_need_latency(server->main, task->ms) && server->playback)
+        playback_channel_set_latency(server->playback, task->ms);
+    g_free(task);
+}
+
+void server_need_latency(RedsState *server, uint32_t ms)
+{
+    LatencyTask *task = g_new(LatencyTask, 1);
+
+    *task = (LatencyTask){server, ms};
+    server_post(server, raise_latency, task);
 }

@@ -34,7 +34,8 @@ typedef struct ServerConfig {
     int64_t password_expiry; /* monotonic seconds, G_MAXINT64 = never */
     int image_compression;   /* SPICE_IMAGE_COMPRESSION_* */
     int jpeg, zlib_glz;      /* SPICE_WAN_COMPRESSION_* */
-    int streaming_video;
+    int streaming_video;     /* SPICE_STREAM_VIDEO_* */
+    char *video_codecs;      /* as video_codecs_print() gives them, NULL = the default */
     bool agent_mouse, agent_copypaste, agent_file_xfer;
     bool playback_compression;
     bool seamless;
@@ -107,6 +108,9 @@ void server_disconnect_all(RedsState *server);
 void server_add_char_device(RedsState *server, struct SpiceCharDeviceState *device);
 void server_remove_char_device(RedsState *server, struct SpiceCharDeviceState *device);
 void server_run_char_devices(RedsState *server, bool running);
+
+/* Clients should play what they get at least so late, for a video's frames to come in time. Any thread. */
+void server_need_latency(RedsState *server, uint32_t ms);
 
 /* Monotonic milliseconds, the multimedia clock of the protocol. */
 uint32_t server_mm_time(void);

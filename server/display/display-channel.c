@@ -2,6 +2,7 @@
 #include "server/display/display-channel.h"
 
 #include "common/util/limited-warning.h"
+#include "server/display/client-stream.h"
 #include "server/display/display-client.h"
 #include "server/display/sendable.h"
 
@@ -54,6 +55,7 @@ DisplayChannel *display_channel_new(Worker *worker)
     display->n_surfaces = worker_n_surfaces(worker);
     display->surfaces = g_new0(Surface *, display->n_surfaces);
     display->tree = draw_tree_new(&tree_ops, display);
+    display->videos = video_streams_new(display, server->config.streaming_video, server->config.video_codecs);
     display->next_image_id = 1;
     display->max_monitors = 1;
     display->compression = server->config.image_compression;
@@ -75,6 +77,7 @@ static void surface_free(DisplayChannel *display, Surface *surface)
 
 void display_channel_free(DisplayChannel *display)
 {
+    video_streams_free(display->videos);
     draw_tree_free(display->tree);
     for (uint32_t id = 0; id < display->n_surfaces; id++)
         if (display->surfaces[id])
@@ -167,14 +170,21 @@ static void promise_surfaces(DisplayChannel *display, DisplayClient *dc, const D
     display_queue_surface(dc, display->surfaces[op->surface_id]);
 }
 
-static void queue_result(DisplayChannel *display, DisplayClient *dc, const DrawOp *op)
+static void queue_drawable(DisplayChannel *display, DisplayClient *dc, VideoStream *stream, Drawable *drawable)
 {
-    display_queue_surface_image(dc, display->surfaces[op->surface_id], &op->box);
+    const DrawOp *op = drawable->op;
+
+    if (client_streams_queue(dc, stream, drawable))
+        return;
+    if (op_is_sendable(op))
+        display_queue_drawable(dc, drawable);
+    else /* what comes of it */
+        display_queue_surface_image(dc, display->surfaces[op->surface_id], &op->box);
 }
 
 bool display_channel_draw(DisplayChannel *display, DrawOp *op, GError **error)
 {
-    bool sendable = op_is_sendable(op);
+    VideoStream *stream;
     Drawable *drawable;
 
     if (!check_op(display, op, error))
@@ -187,16 +197,17 @@ bool display_channel_draw(DisplayChannel *display, DrawOp *op, GError **error)
         if (dc->started)
             promise_surfaces(display, dc, op);
     }
+    stream = video_streams_before(display->videos, op);
     drawable = draw_tree_add(display->tree, op);
-    for (GList *l = display->channel.clients; drawable && l; l = l->next) {
+    if (!drawable)
+        return true;
+    if (stream)
+        video_streams_after(display->videos, stream, drawable);
+    for (GList *l = display->channel.clients; l; l = l->next) {
         DisplayClient *dc = l->data;
 
-        if (!dc->started)
-            continue;
-        if (sendable)
-            display_queue_drawable(dc, drawable);
-        else
-            queue_result(display, dc, op);
+        if (dc->started)
+            queue_drawable(display, dc, stream, drawable);
     }
     return true;
 }
@@ -282,6 +293,8 @@ static void tell_surface_created(DisplayChannel *display, const Surface *surface
  */
 static void destroy_surface(DisplayChannel *display, Surface *surface)
 {
+    if (surface->id == 0)
+        video_streams_discard(display->videos);
     draw_tree_discard_surface(display->tree, surface->id);
     for (GList *l = display->channel.clients; l; l = l->next) {
         DisplayClient *dc = l->data;
@@ -431,6 +444,21 @@ uint16_t display_channel_max_monitors(const DisplayChannel *display)
 void display_channel_driver_unloaded(DisplayChannel *display)
 {
     display->driver_sets_monitors = false;
+}
+
+void display_channel_set_streaming(DisplayChannel *display, int mode)
+{
+    video_streams_set_mode(display->videos, mode);
+}
+
+void display_channel_set_video_codecs(DisplayChannel *display, const char *codecs)
+{
+    video_streams_set_codecs(display->videos, codecs);
+}
+
+void display_channel_stop_streams(DisplayChannel *display)
+{
+    video_streams_stop(display->videos);
 }
 
 void display_channel_set_compression(DisplayChannel *display, int compression)

@@ -38,6 +38,11 @@ void display_channel_set_monitors(DisplayChannel *display, MonitorsConfig *monit
 uint16_t display_channel_max_monitors(const DisplayChannel *display);
 void display_channel_driver_unloaded(DisplayChannel *display);
 
+/* SPICE_STREAM_VIDEO_*, and the codecs as video_codecs_parse() reads them, NULL = the default. */
+void display_channel_set_streaming(DisplayChannel *display, int mode);
+void display_channel_set_video_codecs(DisplayChannel *display, const char *codecs);
+/* Ends all video streams; clients get the true pixels. */
+void display_channel_stop_streams(DisplayChannel *display);
 void display_channel_set_compression(DisplayChannel *display, int compression);
 /* The cached pictures at the clients are worth nothing any more. */
 void display_channel_reset_image_cache(DisplayChannel *display);

@@ -5,6 +5,7 @@
 #include "common/wire/msg-display.h"
 #include "server/core/client.h"
 #include "server/core/server.h"
+#include "server/display/client-stream.h"
 #include "server/display/gl-scanout.h"
 
 #include <spice/protocol.h>
@@ -13,7 +14,6 @@
 #define MESSAGE_MAX 1024
 #define MIGRATE_DATA_MAX (64 * 1024 * 1024)
 #define MAX_CACHE_PIXELS (G_GINT64_CONSTANT(1) << 31)
-#define MAX_STREAMS 50
 
 static G_DEFINE_QUARK(spice_image_cache, image_cache_kind)
 static G_DEFINE_QUARK(spice_glz_dictionary, glz_dictionary_kind)
@@ -154,6 +154,7 @@ static void display_disconnected(ChannelClient *cc)
 
     gl_scanout_leave(dc);
     loop_timer_free(dc->timer);
+    client_streams_free(dc);
     display_client_leave_cache(dc);
     key_cache_free(dc->palettes);
     g_hash_table_unref(dc->promised);
@@ -231,16 +232,24 @@ static bool handle_video_codecs(DisplayClient *dc, WireReader *r, GError **error
         return false;
     g_byte_array_set_size(dc->video_codecs, 0);
     g_byte_array_append(dc->video_codecs, m.codecs, m.num_of_codecs);
+    /* They begin anew, with another codec if it is so. */
+    display_channel_stop_streams(display_client_channel(dc));
     return true;
 }
 
-static bool handle_stream_report(WireReader *r, GError **error)
+static bool handle_stream_report(DisplayClient *dc, WireReader *r, GError **error)
 {
     MsgcDisplayStreamReport m;
+    VideoReport report;
 
     if (!msgc_display_stream_report_decode(r, &m, error))
         return false;
-    return m.stream_id < MAX_STREAMS || refuse(error, "STREAM_REPORT of a stream that cannot be");
+    if (m.stream_id >= MAX_STREAMS)
+        return refuse(error, "STREAM_REPORT of a stream that cannot be");
+    report = (VideoReport){m.start_frame_mm_time, m.end_frame_mm_time, m.num_frames,
+                           m.num_drops,           m.last_frame_delay,  m.audio_delay};
+    client_streams_report(dc, m.stream_id, m.unique_id, &report);
+    return true;
 }
 
 static bool display_handle(ChannelClient *cc, uint16_t type, const uint8_t *body, size_t size, GError **error)
@@ -256,7 +265,7 @@ static bool display_handle(ChannelClient *cc, uint16_t type, const uint8_t *body
     case SPICE_MSGC_DISPLAY_PREFERRED_VIDEO_CODEC_TYPE:
         return handle_video_codecs(dc, &r, error);
     case SPICE_MSGC_DISPLAY_STREAM_REPORT:
-        return handle_stream_report(&r, error);
+        return handle_stream_report(dc, &r, error);
     case SPICE_MSGC_DISPLAY_GL_DRAW_DONE:
         return gl_scanout_done(dc) || refuse(error, "GL_DRAW_DONE, but nothing was drawn");
     case SPICE_MSGC_PONG:
@@ -279,6 +288,7 @@ const ChannelOps display_ops = {
     .participant =
         {
             .name = "display",
+            .freeze = display_client_freeze,
             .save = display_client_save,
             .load = display_client_load,
             .activate = display_client_activate,

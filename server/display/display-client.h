@@ -17,7 +17,10 @@
 #include "server/display/key-cache.h"
 #include "server/display/lossy.h"
 #include "server/display/tree.h"
+#include "server/display/video-stream.h"
 #include "server/migration/report.h"
+
+typedef struct ClientStream ClientStream;
 
 typedef struct Surface {
     uint32_t id;
@@ -34,6 +37,7 @@ struct DisplayChannel {
     uint32_t n_surfaces;
     Surface **surfaces; /* by id, NULL = does not exist */
     DrawTree *tree;
+    VideoStreams *videos;
     uint32_t next_image_id; /* of images that the server makes */
     MonitorsConfig *monitors;
     uint16_t max_monitors;
@@ -63,11 +67,13 @@ typedef struct DisplayClient {
     bool deflate;         /* GLZ streams are wrapped by zlib */
     uint32_t cold_pixels; /* ... also as long as so many have not gone through a dictionary that a migration emptied */
     bool owes_gl_draw;    /* GL_DRAW is queued or was sent, and not answered */
-    uint8_t preferred_compression; /* 0 = the client named none */
-    GByteArray *video_codecs;
-    GHashTable *promised; /* set of surface ids */
-    GHashTable *surfaces; /* surface id -> ClientSurface */
-    LossyMap *lossy;      /* which of their pixels are approximate */
+    uint8_t preferred_compression;      /* 0 = the client named none */
+    GByteArray *video_codecs;           /* SPICE_VIDEO_CODEC_TYPE_* as it prefers them; empty = it has named none */
+    ClientStream *streams[MAX_STREAMS]; /* by id; made when the first frame is queued */
+    uint64_t video_bit_rate;            /* that earlier streams have reached */
+    GHashTable *promised;               /* set of surface ids */
+    GHashTable *surfaces;               /* surface id -> ClientSurface */
+    LossyMap *lossy;                    /* which of their pixels are approximate */
 } DisplayClient;
 
 extern const ChannelOps display_ops;
@@ -90,6 +96,14 @@ void display_client_choose_wan(DisplayClient *dc);
 
 /* display-draws.c: drawing operations in the queue (channel_client_queue; the caller pumps) */
 void display_queue_drawable(DisplayClient *dc, Drawable *drawable);
+/* The drawable is a frame of the stream. `place`: in the queue, as display_hold_frame() gave it; NULL = the end. */
+void display_queue_frame(DisplayClient *dc, Drawable *drawable, ClientStream *stream, bool sized, PipeItem *place);
+/* The frame's place in the queue, NULL if it is not there. It is no longer the frame's: to be given to another one. */
+PipeItem *display_hold_frame(Drawable *frame, const ClientStream *stream);
+/* Takes all frames of the stream out of the queue. */
+void display_unqueue_frames(DisplayClient *dc, const ClientStream *stream);
+/* One that the server made: no approximation of it is sent. Takes a reference of its own. */
+void display_queue_op(DisplayClient *dc, DrawOp *op);
 void display_queue_surface_image(DisplayClient *dc, Surface *surface, const Rect *area);
 /* The drawable is hidden: its items are taken out of all queues. */
 void display_unqueue_drawable(Drawable *drawable);
@@ -109,6 +123,7 @@ void display_queue_cache_reset(DisplayClient *dc, int64_t size);
 void display_send_op(DisplayClient *dc, const DrawOp *op, bool exact);
 
 /* display-migration.c: the channel's part in a migration (see Participant) */
+void display_client_freeze(void *self);
 GBytes *display_client_save(void *self, uint64_t serial, MigrationReport *report);
 bool display_client_load(void *self, const uint8_t *data, size_t size, MigrationReport *report, GError **error);
 void display_client_activate(void *self);

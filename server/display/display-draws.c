@@ -8,6 +8,8 @@
  * and so does every operation behind it that reads what was shown too early by that.
  */
 #include "common/draw/canvas.h"
+#include "server/core/server.h"
+#include "server/display/client-stream.h"
 #include "server/display/display-client.h"
 
 #define RED_GROUP 2 /* low half of the ids of images that the server makes */
@@ -19,6 +21,11 @@ typedef struct DrawItem {
     Drawable *drawable; /* a reference, NULL for what the server drew itself. Its owner_data is the list of its items */
     bool as_result;     /* not the operation is to be sent, but what it has led to */
     bool orphan;        /* the surface that it draws on is gone here (one with its id may be another one) */
+    /* A frame of a video; else stream is NULL. */
+    ClientStream *stream;
+    uint32_t mm_time; /* when it came from the guest */
+    bool sized;       /* see client_stream_send() */
+    unsigned round;   /* of the worker, in which it came */
 } DrawItem;
 
 /* The present pixels of `area`, without rendering anything. */
@@ -98,8 +105,12 @@ static void draw_item_send(ChannelClient *cc, PipeItem *item)
 {
     DisplayClient *dc = (DisplayClient *)cc;
     DrawItem *draw = (DrawItem *)item;
-    g_autoptr(GArray) needs = draw->drawable ? lossy_map_needs(dc->lossy, draw->op) : NULL;
+    g_autoptr(GArray) needs = NULL;
 
+    if (draw->stream && client_stream_send(draw->stream, draw->op, draw->mm_time, draw->sized))
+        return; /* what a video shows is no matter of the map: it is made good before anybody needs it */
+    if (draw->drawable)
+        needs = lossy_map_needs(dc->lossy, draw->op);
     if (draw->as_result || (needs && !draw->drawable->pending)) {
         send_result(dc, draw);
         return;
@@ -136,13 +147,73 @@ static DrawItem *draw_item_new(DisplayClient *dc, DrawOp *op)
     return draw;
 }
 
-void display_queue_drawable(DisplayClient *dc, Drawable *drawable)
+static DrawItem *drawable_item_new(DisplayClient *dc, Drawable *drawable)
 {
     DrawItem *draw = draw_item_new(dc, drawable->op);
 
     draw->drawable = drawable_ref(drawable);
     drawable->owner_data = g_slist_prepend(drawable->owner_data, draw);
-    channel_client_queue(&dc->cc, &draw->item);
+    return draw;
+}
+
+void display_queue_drawable(DisplayClient *dc, Drawable *drawable)
+{
+    channel_client_queue(&dc->cc, &drawable_item_new(dc, drawable)->item);
+}
+
+void display_queue_op(DisplayClient *dc, DrawOp *op)
+{
+    channel_client_queue(&dc->cc, &draw_item_new(dc, op)->item);
+}
+
+void display_queue_frame(DisplayClient *dc, Drawable *drawable, ClientStream *stream, bool sized, PipeItem *place)
+{
+    DrawItem *draw = drawable_item_new(dc, drawable);
+
+    draw->stream = stream;
+    draw->sized = sized;
+    draw->round = worker_round(display_client_channel(dc)->worker);
+    draw->mm_time = server_mm_time();
+    if (draw->mm_time == 0)
+        draw->mm_time = 1; /* 0 is no time to clients */
+    if (place)
+        channel_client_replace(&dc->cc, place, &draw->item);
+    else
+        channel_client_queue(&dc->cc, &draw->item);
+}
+
+static void count_dropped(const DrawItem *draw)
+{
+    /* If the client had no chance to take it, that says nothing about the client. */
+    if (draw->stream && draw->round != worker_round(display_client_channel(draw->dc)->worker))
+        client_stream_frame_dropped(draw->stream);
+}
+
+PipeItem *display_hold_frame(Drawable *frame, const ClientStream *stream)
+{
+    for (GSList *l = frame->owner_data; l; l = l->next) {
+        DrawItem *draw = l->data;
+
+        if (draw->stream != stream)
+            continue;
+        count_dropped(draw);
+        frame->owner_data = g_slist_remove(frame->owner_data, draw);
+        draw->drawable = NULL;
+        drawable_unref(frame);
+        return &draw->item;
+    }
+    return NULL;
+}
+
+void display_unqueue_frames(DisplayClient *dc, const ClientStream *stream)
+{
+    for (GList *l = dc->cc.pipe.head, *next; l; l = next) {
+        PipeItem *item = l->data;
+
+        next = l->next;
+        if (item->ops == &draw_item_ops && ((DrawItem *)item)->stream == stream)
+            channel_client_remove(&dc->cc, item);
+    }
 }
 
 void display_queue_surface_image(DisplayClient *dc, Surface *surface, const Rect *area)
@@ -160,6 +231,7 @@ void display_unqueue_drawable(Drawable *drawable)
     while (drawable->owner_data) {
         DrawItem *draw = ((GSList *)drawable->owner_data)->data;
 
+        count_dropped(draw);
         channel_client_remove(&draw->dc->cc, &draw->item);
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a display connection hands over in a migration, and how it goes on with what another host handed over. */
 #include "server/core/client.h"
+#include "server/display/client-stream.h"
 #include "server/display/display-client.h"
 #include "server/migration/format.h"
 
@@ -93,6 +94,11 @@ static void save_dictionary(DisplayClient *dc, DisplayState *state)
         .max_encoders = 4,
         .next_image_id = figures.next_id,
     };
+}
+
+void display_client_freeze(void *self)
+{
+    client_streams_end(self);
 }
 
 GBytes *display_client_save(void *self, uint64_t serial, MigrationReport *report)

@@ -55,6 +55,7 @@ struct Worker {
     DisplayChannel *display;
     CursorChannel *cursor;
     Ring display_ring, cursor_ring;
+    unsigned round;
     bool running;
     bool starting; /* the VM runs, but commands wait until clients have brought their migration data */
     LoopTimer *start_timer;
@@ -96,6 +97,11 @@ DisplayChannel *worker_display(Worker *worker)
 CursorChannel *worker_cursor(Worker *worker)
 {
     return worker->cursor;
+}
+
+unsigned worker_round(const Worker *worker)
+{
+    return worker->round;
 }
 
 bool worker_is_running(const Worker *worker)
@@ -277,6 +283,7 @@ static RingState process_ring(Ring *ring, gint64 end)
     Worker *worker = ring->worker;
     QXLCommandExt command;
 
+    worker->round++;
     while (!channel_is_full(ring->channel)) {
         if (!ring->get(worker->qxl->instance, &command)) {
             if (ring->empty_polls++ != 1 || ring->request(worker->qxl->instance))
@@ -458,6 +465,7 @@ void worker_stop(Worker *worker)
     if (!worker->running)
         return;
     worker->running = false;
+    display_channel_stop_streams(worker->display);
     display_channel_render_all(worker->display);
     channel_flush(worker->display_ring.channel, FLUSH_MS);
     channel_flush(worker->cursor_ring.channel, FLUSH_MS);

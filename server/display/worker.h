@@ -29,6 +29,8 @@ TaskQueue *worker_tasks(Worker *worker);
 struct MemSlots *worker_slots(Worker *worker);
 struct DisplayChannel *worker_display(Worker *worker);
 struct CursorChannel *worker_cursor(Worker *worker);
+/* Counts the rounds of fetching commands, between which clients are served. */
+unsigned worker_round(const Worker *worker);
 bool worker_is_running(const Worker *worker);
 uint32_t worker_n_surfaces(const Worker *worker);
 

@@ -153,6 +153,16 @@ void stream_set_low_latency(Stream *stream, bool no_delay)
         g_info("cannot set TCP_NODELAY: %s", g_strerror(errno));
 }
 
+uint32_t stream_round_trip_ms(const Stream *stream)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof(info);
+
+    if (getsockopt(stream->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+        return 0;
+    return info.tcpi_rtt / 1000;
+}
+
 ssize_t stream_read(Stream *stream, void *buf, size_t size)
 {
     ssize_t n = stream->top->ops->read(stream->top, buf, size);

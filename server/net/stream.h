@@ -39,6 +39,9 @@ SpiceChannelEventInfo *stream_info(Stream *stream);
  * cannot do that stay as they are. */
 void stream_set_low_latency(Stream *stream, bool no_delay);
 
+/* Of the connection, as the kernel measures it; 0: on this machine, or not known. */
+uint32_t stream_round_trip_ms(const Stream *stream);
+
 /* As read(2): 0 = end, -1 with errno (EAGAIN: later). */
 ssize_t stream_read(Stream *stream, void *buf, size_t size);
 /* There may be more to read than the socket knows of. False after EAGAIN. */

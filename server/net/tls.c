@@ -78,7 +78,6 @@ static int outcome(TlsLayer *tls, int result, int saved, const char *what)
 {
     switch (SSL_get_error(tls->ssl, result)) {
     case SSL_ERROR_WANT_READ:
-        return EAGAIN;
     case SSL_ERROR_WANT_WRITE:
         return EAGAIN;
     case SSL_ERROR_ZERO_RETURN:

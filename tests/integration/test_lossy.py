@@ -72,6 +72,15 @@ def wrong_pixels(ours, theirs, size, mask):
     return places[:5], len(places)
 
 
+def serve(host, client, form):
+    """Comes back when the server serves the client. (Before that it gets surfaces as images when they are used, and clients
+    cannot draw one on a 1 bit surface.)"""
+    number, _, mask = FORMATS[form]
+    host.command("mix", number, 1, 0)
+    host.command("seal", 0x1234)
+    wait_mark(client, number, 0x1234, mask)
+
+
 def batch(host, client, form, seed, path):
     number, size, mask = FORMATS[form]
     with Stutter(client.process):
@@ -95,6 +104,7 @@ def mix(form):
         port = tap.add_route("127.0.0.1", host.wait_event("ready")["port"])
         with Client(port) as client:
             client.wait_event("channel", type=2, what="opened")
+            serve(host, client, form)
             for n in range(ROUNDS):
                 batch(host, client, form, (SEED + n) * 7919, lambda name: os.path.join(directory, name))
             equal(tap.violations(), [], "broken rules")

@@ -8,6 +8,7 @@ import os
 import struct
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import cases  # noqa: E402
@@ -23,6 +24,7 @@ from sasl import SaslLink  # noqa: E402
 
 FILES = tempfile.TemporaryDirectory(prefix="caravan-sasl-")
 USER, PASSWORD = "anna", "not a secret"
+DIGEST = "digest-md5"
 KNOWN = {"username": USER, "password": PASSWORD}
 
 
@@ -30,13 +32,16 @@ def environment(mechanisms):
     directory = os.path.join(FILES.name, mechanisms.replace(" ", "+"))
     if not os.path.exists(directory):
         sasl.accounts(directory, mechanisms, {USER: PASSWORD})
-    return {"SASL_CONF_PATH": directory}
+    variables = {"SASL_CONF_PATH": directory}
+    if mechanisms == DIGEST:  # what its plugin leaks is told apart (tests/lsan.supp) by complete, slow stacks only
+        variables["ASAN_OPTIONS"] = "detect_leaks=1:abort_on_error=0:exitcode=99:fast_unwind_on_malloc=0"
+    return variables
 
 
 class SaslJourney(Journey):
     """Behind the wiretap's back: it cannot read what is encrypted."""
 
-    def __init__(self, mechanisms="digest-md5", tls=False, **options):
+    def __init__(self, mechanisms=DIGEST, tls=False, **options):
         if tls:
             options["tls"] = os.path.join(FILES.name, "x509")
             if not os.path.exists(options["tls"]):
@@ -73,6 +78,9 @@ class SaslJourney(Journey):
         target.vm_start()
         self.arrived(target)
         self.once(source)
+        deadline = time.monotonic() + 10
+        while not self.report(target, "destination") and time.monotonic() < deadline:
+            time.sleep(0.02)
         report, = self.report(target, "destination")
         equal((report["result"], report["mode"]), ("completed", "seamless"), "the destination's report")
 
@@ -105,7 +113,7 @@ def session(mechanisms, **options):
 
 def test_digest():
     """DIGEST-MD5 brings its own encryption, under which the session migrates."""
-    session("digest-md5")
+    session(DIGEST)
 
 
 def test_scram_in_tls():

@@ -119,6 +119,17 @@ class Qemu:
             else:
                 return answer["return"]
 
+    def add_client(self, tls=False, skip_auth=False):
+        """A connected socket whose other end the machine was given by its monitor."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = {"execute": "getfd", "arguments": {"fdname": "client"}}
+            socket.send_fds(self._socket, [(json.dumps(command) + "\n").encode()], [theirs.fileno()])
+            self.qmp("query-status")  # takes the answer of getfd; its own comes with the next command
+            self._file.readline()
+            self.qmp("add_client", protocol="spice", fdname="client", tls=tls, skipauth=skip_auth)
+        return ours
+
     def screen_sum(self, device=None, head=0):
         """SHA-256 of the screen's RGB bytes, as gtk-client gives it; of the first display, or of a device by its id."""
         path = os.path.join(self.dir, "screen.ppm")

@@ -95,7 +95,8 @@ class Link:
     def __init__(self, port, host="127.0.0.1", timeout=10):
         self.timeout = timeout
         self.socket = port(timeout) if callable(port) else socket.create_connection((host, port), timeout)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if getattr(self.socket, "family", socket.AF_INET) != socket.AF_UNIX:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._in = bytearray()
         self.public_key = b""
         self.reply = None

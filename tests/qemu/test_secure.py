@@ -96,6 +96,28 @@ def test_sasl_in_tls():
         quiet(machine)
 
 
+def test_add_client():
+    """Connections that the monitor hands over, with TLS and without; `skipauth` needs no SASL, others do."""
+    env = sasl.accounts(os.path.join(FILES.name, "added"), "digest-md5", {KNOWN["username"]: KNOWN["password"]}, "qemu")
+    with Qemu(tls=X509, env=env, spice="sasl=on") as machine:
+        for tls in (False, True):
+            def door(_timeout, tls=tls, skip_auth=True):
+                ours = machine.add_client(tls=tls, skip_auth=skip_auth)
+                return Tls(None, CA).context.wrap_socket(ours, server_hostname="127.0.0.1") if tls else ours
+            with raw.Link(door) as link:
+                link.send_mess()
+                error, common, _channel = link.read_reply()
+                assert (error, common) == (0, (0x0B,)), (error, common)
+                link.send_ticket()
+                assert link.read_result() == 0
+                assert link.read(2) == bytes((raw.MAIN_INIT, 0))
+            with raw.Link(lambda timeout: door(timeout, skip_auth=False)) as link:
+                link.send_mess()
+                assert link.read_reply()[1] == (0x0D,)
+                link.send_ticket()
+                assert link.wait_closed()[:4] == b"REDQ"
+
+
 def test_websocket():
     """QEMU's plain and TLS ports speak WebSocket, too."""
     with Qemu(tls=X509, spice="image-compression=off") as machine:

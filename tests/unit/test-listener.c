@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server/core/link.h"
 #include "server/core/listener.h"
+#include "tests/unit/certificate.h"
 #include "tests/unit/host-core.h"
 #include "tests/unit/raw-client.h"
 
@@ -251,6 +253,38 @@ static void test_link_timeout(void)
     server_end(server);
 }
 
+/* Who does not come to an end of the TLS handshake is cut like every half open link. */
+static void test_silent_tls(void)
+{
+    g_autofree char *directory = g_dir_make_tmp("caravan-listener-XXXXXX", NULL);
+    RedsState *server = server_start();
+    g_autoptr(GError) error = NULL;
+    char byte;
+
+    certificate_write(directory, NULL, &server->config.tls);
+    server->tls = tls_context_new(&server->config.tls, &error);
+    g_assert_no_error(error);
+    for (unsigned i = 0; i < 2; i++) {
+        int fds[2];
+
+        raw_pair(true, fds);
+        g_assert_true(link_stage_start(server, fds[0], false, true));
+        g_assert_cmpuint(host_connections(), ==, 1);
+        if (i == 1) {
+            g_assert_cmpint(send(fds[1], "\x16\x03\x01\x02", 4, 0), ==, 4);
+            host_iterate(100);
+        }
+        g_assert_cmpuint(server->links.length, ==, 1);
+        g_assert_true(host_fire_timer(60000));
+        g_assert_cmpuint(server->links.length, ==, 0);
+        g_assert_cmpuint(host_connections(), ==, 0);
+        g_assert_cmpint(recv(fds[1], &byte, 1, 0), <=, 0);
+        close(fds[1]);
+    }
+    server_end(server);
+    certificate_remove(directory);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -263,5 +297,6 @@ int main(int argc, char **argv)
     g_test_add_func("/listener/adopt", test_adopt);
     g_test_add_func("/listener/half-open", test_half_open);
     g_test_add_func("/listener/link-timeout", test_link_timeout);
+    g_test_add_func("/listener/silent-tls", test_silent_tls);
     return g_test_run();
 }

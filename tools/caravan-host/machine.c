@@ -173,6 +173,8 @@ static bool start_server(Machine *machine, const MachineOptions *options)
     if (options->zlib_glz != 0)
         spice_server_set_zlib_glz_compression(server, options->zlib_glz);
     spice_server_set_streaming_video(server, options->streaming);
+    if (options->video_codecs != NULL && spice_server_set_video_codecs(server, options->video_codecs) != 0)
+        return false;
     spice_server_set_playback_compression(server, options->playback_compression);
     spice_server_set_name(server, options->name);
     spice_server_set_seamless_migration(server, options->seamless);

@@ -14,10 +14,11 @@
 
 typedef struct MachineOptions {
     const char *name;
-    const char *ticket; /* NULL: no authentication */
-    int compression;    /* SpiceImageCompression; 0: leave the default */
-    int jpeg, zlib_glz; /* spice_wan_compression_t; 0: leave the default */
-    int streaming;      /* SPICE_STREAM_VIDEO_* */
+    const char *ticket;       /* NULL: no authentication */
+    int compression;          /* SpiceImageCompression; 0: leave the default */
+    int jpeg, zlib_glz;       /* spice_wan_compression_t; 0: leave the default */
+    int streaming;            /* SPICE_STREAM_VIDEO_* */
+    const char *video_codecs; /* as spice_server_set_video_codecs() takes them; NULL: leave the default */
     bool seamless;
     int audio_rate; /* Hz; 0: no sound */
     bool playback_compression;

@@ -20,7 +20,7 @@
 Host host;
 
 static struct {
-    char *recording, *start, *ticket, *name, *compression, *jpeg, *zlib_glz, *streaming, *seamless,
+    char *recording, *start, *ticket, *name, *compression, *jpeg, *zlib_glz, *streaming, *video_codecs, *seamless,
         *playback_compression, *port_device, *tls, *security;
     int port, tls_port, displays, audio_rate;
     double pace;
@@ -39,6 +39,8 @@ static const GOptionEntry entries[] = {
     {"jpeg", 0, 0, G_OPTION_ARG_STRING, &arguments.jpeg, "auto always never", "WHEN"},
     {"zlib-glz", 0, 0, G_OPTION_ARG_STRING, &arguments.zlib_glz, "auto always never", "WHEN"},
     {"streaming", 0, 0, G_OPTION_ARG_STRING, &arguments.streaming, "off all filter (default off)", "WHAT"},
+    {"video-codecs", 0, 0, G_OPTION_ARG_STRING, &arguments.video_codecs, "ENCODER:CODEC;... (default: the library's)",
+     "LIST"},
     {"seamless", 0, 0, G_OPTION_ARG_STRING, &arguments.seamless, "on off (default on)", "SWITCH"},
     {"audio", 0, 0, G_OPTION_ARG_NONE, &arguments.audio, "playback and record devices", NULL},
     {"audio-rate", 0, 0, G_OPTION_ARG_INT, &arguments.audio_rate, "of both (default 48000)", "HZ"},
@@ -333,6 +335,7 @@ static void parse_arguments(int *argc, char ***argv)
         .jpeg = choice("jpeg", arguments.jpeg, when),
         .zlib_glz = choice("zlib-glz", arguments.zlib_glz, when),
         .streaming = streaming != 0 ? streaming : SPICE_STREAM_VIDEO_OFF,
+        .video_codecs = arguments.video_codecs,
         .seamless = choice("seamless", arguments.seamless, "on off") != 2,
         .audio_rate = arguments.audio ? arguments.audio_rate : 0,
         .playback_compression = choice("playback-compression", arguments.playback_compression, "on off") != 2,
