@@ -280,13 +280,13 @@ uint8_t stream_display_codecs(const StreamDisplay *display, uint8_t *codecs)
 {
     uint8_t n = 0;
 
-    for (uint8_t codec = SPICE_VIDEO_CODEC_TYPE_MJPEG; codec < SPICE_VIDEO_CODEC_TYPE_ENUM_END; codec++) {
+    for (unsigned codec = SPICE_VIDEO_CODEC_TYPE_MJPEG; codec < SPICE_VIDEO_CODEC_TYPE_ENUM_END; codec++) {
         bool all = true;
 
         for (GList *l = display->channel.clients; l; l = l->next)
-            all = all && can_decode(l->data, codec);
+            all = all && can_decode(l->data, (uint8_t)codec);
         if (all && n < STREAM_CODECS_MAX)
-            codecs[n++] = codec;
+            codecs[n++] = (uint8_t)codec;
     }
     return n;
 }

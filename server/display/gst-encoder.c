@@ -18,12 +18,12 @@
 
 /* The first element that is installed is taken. */
 static const struct Choice {
-    uint8_t codec;
     const char *element, *settings, *after;
     const char *rate; /* property for the bit rate, NULL: for the quality */
     int rate_unit;    /* bits per second */
-    bool even;        /* sizes have to be: a column or row is added */
-    bool steady;      /* has to know a frame rate: with time stamps alone it holds a picture back */
+    uint8_t codec;
+    bool even;   /* sizes have to be: a column or row is added */
+    bool steady; /* has to know a frame rate: with time stamps alone it holds a picture back */
 } choices[] = {
     {.codec = SPICE_VIDEO_CODEC_TYPE_MJPEG, .element = "jpegenc", .settings = " idct-method=ifast", .after = ""},
     {.codec = SPICE_VIDEO_CODEC_TYPE_VP8,
