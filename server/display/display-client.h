@@ -66,7 +66,8 @@ typedef struct DisplayClient {
     bool jpeg;            /* photographs may be sent as JPEG */
     bool deflate;         /* GLZ streams are wrapped by zlib */
     uint32_t cold_pixels; /* ... also as long as so many have not gone through a dictionary that a migration emptied */
-    bool owes_gl_draw;    /* GL_DRAW is queued or was sent, and not answered */
+    uint32_t gl_generation;             /* of the scanout that it was sent last, 0 = none */
+    bool owes_gl_draw;                  /* GL_DRAW is queued or was sent, and not answered */
     uint8_t preferred_compression;      /* 0 = the client named none */
     GByteArray *video_codecs;           /* SPICE_VIDEO_CODEC_TYPE_* as it prefers them; empty = it has named none */
     ClientStream *streams[MAX_STREAMS]; /* by id; made when the first frame is queued */

@@ -16,8 +16,9 @@ typedef struct GlBuffer {
 
 typedef struct GlScanout {
     GMutex lock;
-    GlBuffer buffer; /* under the lock; the fd is owned */
-    bool drawing;    /* under the lock: a draw of the host is not complete */
+    GlBuffer buffer;     /* under the lock; the fd is owned */
+    uint32_t generation; /* under the lock: of the buffer, from 1 */
+    bool drawing;        /* under the lock: a draw of the host is not complete */
 
     /* worker's thread */
     uint64_t cookie;  /* of the draw */

@@ -39,6 +39,7 @@ bool gl_scanout_set(GlScanout *scanout, const GlBuffer *buffer)
     if (free) {
         unused = scanout->buffer;
         scanout->buffer = *buffer;
+        scanout->generation++;
     }
     g_mutex_unlock(&scanout->lock);
     close_buffer(&unused);
@@ -87,6 +88,8 @@ static void scanout_send(ChannelClient *cc, PipeItem *item)
     GlScanout *scanout = scanout_of((DisplayClient *)cc);
     g_auto(WireWriter) body = {0};
     MsgDisplayGlScanoutUnix m;
+    DisplayClient *dc = (DisplayClient *)cc;
+    bool known;
     int fd;
 
     g_mutex_lock(&scanout->lock);
@@ -97,7 +100,9 @@ static void scanout_send(ChannelClient *cc, PipeItem *item)
         .drm_fourcc_format = scanout->buffer.fourcc,
         .flags = scanout->buffer.y0_top ? SPICE_GL_SCANOUT_FLAGS_Y0TOP : 0,
     };
-    fd = scanout->buffer.fd >= 0 ? fcntl(scanout->buffer.fd, F_DUPFD_CLOEXEC, 0) : -1;
+    known = dc->gl_generation == scanout->generation; /* it was set while the client was greeted */
+    dc->gl_generation = scanout->generation;
+    fd = !known && scanout->buffer.fd >= 0 ? fcntl(scanout->buffer.fd, F_DUPFD_CLOEXEC, 0) : -1;
     g_mutex_unlock(&scanout->lock);
     if (fd < 0)
         return; /* it was taken away again: the primary surface, or the next scanout, replaces it */
