@@ -259,7 +259,7 @@ static void test_two_at_a_time(void)
 
 /* GStreamer and GLib keep no frame pointers: tests/lsan.supp could not name what they leave. */
 const char *__asan_default_options(void);
-const char *__asan_default_options(void)
+__attribute__((visibility("default"))) const char *__asan_default_options(void)
 {
     return "fast_unwind_on_malloc=0";
 }
