@@ -25,6 +25,7 @@ typedef struct CursorClient {
     ChannelClient cc;
     KeyCache *shapes;
     bool arriving; /* came by migration, the VM does not run yet: it knows the state */
+    bool greeted;  /* had INIT and no RESET since: clients do not take another one */
 } CursorClient;
 
 /* --- messages --- */
@@ -242,8 +243,18 @@ void cursor_channel_reset(CursorChannel *cursor)
             continue;
         queue_plain(&client->cc, &inval_all_ops);
         channel_client_push_empty(&client->cc, SPICE_MSG_CURSOR_RESET);
+        client->greeted = false;
     }
     channel_flush(&cursor->channel, RESET_FLUSH_MS);
+}
+
+static void greet(CursorClient *client)
+{
+    if (client->greeted)
+        return;
+    client->greeted = true;
+    queue_plain(&client->cc, &init_ops);
+    channel_client_pump(&client->cc);
 }
 
 void cursor_channel_greet(CursorChannel *cursor)
@@ -252,10 +263,8 @@ void cursor_channel_greet(CursorChannel *cursor)
         CursorClient *client = l->data;
 
         next = l->next;
-        if (client->arriving)
-            continue;
-        queue_plain(&client->cc, &init_ops);
-        channel_client_pump(&client->cc);
+        if (!client->arriving)
+            greet(client);
     }
 }
 
@@ -280,10 +289,8 @@ static void cursor_connected(ChannelClient *cc)
     client->shapes = key_cache_new(CURSOR_CACHE_SIZE);
     client->arriving = cc->link.migration && !worker_is_running(cursor->worker);
     channel_client_push_set_ack(cc);
-    if (cc->link.migration)
-        return; /* the client has shape and position already */
-    queue_plain(cc, &init_ops);
-    channel_client_pump(cc);
+    client->greeted = cc->link.migration; /* then it has shape and position already */
+    greet(client);
 }
 
 static void cursor_disconnected(ChannelClient *cc)

@@ -28,17 +28,43 @@ typedef struct DrawItem {
     unsigned round;   /* of the worker, in which it came */
 } DrawItem;
 
-/* The present pixels of `area`, without rendering anything. */
-static DrawOp *image_op_new(DisplayChannel *display, const Surface *surface, const Rect *area)
+/* What 8BIT_A has of an area, which is all or nothing, as a mask. */
+static Image *mask_new(const Image *alpha, uint64_t id)
 {
-    DrawOp *op = draw_op_new(QXL_DRAW_COPY, surface->id, area);
+    const uint8_t *pixels = bitmap_peek(&alpha->bitmap);
+    size_t stride = bitmap_row_bytes(SPICE_BITMAP_FMT_1BIT_BE, alpha->width);
+    uint8_t *bits = g_malloc0(stride * alpha->height);
 
-    op->effect = QXL_EFFECT_OPAQUE;
-    op->u.copy.rop = SPICE_ROPD_OP_PUT;
-    op->u.copy.src =
-        canvas_read(surface->canvas, area, (uint64_t)display->next_image_id++ << 32 | RED_GROUP, surface->id != 0);
-    op->u.copy.src_area = (Rect){0, 0, area->right - area->left, area->bottom - area->top};
-    return op;
+    for (uint32_t y = 0; y < alpha->height; y++)
+        for (uint32_t x = 0; x < alpha->width; x++)
+            if (pixels[(size_t)y * alpha->bitmap.stride + x])
+                bits[y * stride + x / 8] |= (uint8_t)(0x80 >> x % 8);
+    return image_new_bitmap(id, SPICE_BITMAP_FMT_1BIT_BE, true, alpha->width, alpha->height,
+                            g_bytes_new_take(bits, stride * alpha->height), NULL);
+}
+
+/* The present pixels of `area`, without rendering anything, as one or two operations. Clients cannot draw pictures on
+ * surfaces of one bit (spice-gtk ends itself): those are cleared, and set where a mask says so. */
+static unsigned image_ops_new(DisplayChannel *display, const Surface *surface, const Rect *area, DrawOp *ops[2])
+{
+    uint64_t id = (uint64_t)display->next_image_id++ << 32 | RED_GROUP;
+    Image *image = canvas_read(surface->canvas, area, id, surface->id != 0);
+
+    if (surface->format != SPICE_SURFACE_FMT_1_A) {
+        ops[0] = draw_op_new(QXL_DRAW_COPY, surface->id, area);
+        ops[0]->effect = QXL_EFFECT_OPAQUE;
+        ops[0]->u.copy.rop = SPICE_ROPD_OP_PUT;
+        ops[0]->u.copy.src = image;
+        ops[0]->u.copy.src_area = (Rect){0, 0, area->right - area->left, area->bottom - area->top};
+        return 1;
+    }
+    ops[0] = draw_op_new(QXL_DRAW_BLACKNESS, surface->id, area);
+    ops[0]->effect = QXL_EFFECT_OPAQUE;
+    ops[1] = draw_op_new(QXL_DRAW_WHITENESS, surface->id, area);
+    ops[1]->effect = QXL_EFFECT_BLEND;
+    ops[1]->u.solid.mask.image = mask_new(image, id);
+    image_unref(image);
+    return 2;
 }
 
 /* --- sending --- */
@@ -46,9 +72,13 @@ static DrawOp *image_op_new(DisplayChannel *display, const Surface *surface, con
 static void send_image(DisplayClient *dc, uint32_t surface_id, const Rect *area, bool exact)
 {
     DisplayChannel *display = display_client_channel(dc);
-    g_autoptr(DrawOp) op = image_op_new(display, display->surfaces[surface_id], area);
+    DrawOp *ops[2];
+    unsigned n = image_ops_new(display, display->surfaces[surface_id], area, ops);
 
-    display_send_op(dc, op, exact);
+    for (unsigned i = 0; i < n; i++) {
+        display_send_op(dc, ops[i], exact);
+        draw_op_unref(ops[i]);
+    }
 }
 
 /* The client gets the areas as they are before the drawable, which is pending: so is everything that is newer, on its
@@ -219,11 +249,15 @@ void display_unqueue_frames(DisplayClient *dc, const ClientStream *stream)
 void display_queue_surface_image(DisplayClient *dc, Surface *surface, const Rect *area)
 {
     DisplayChannel *display = display_client_channel(dc);
-    g_autoptr(DrawOp) op = NULL;
+    DrawOp *ops[2];
+    unsigned n;
 
     draw_tree_render_area(display->tree, surface->id, area);
-    op = image_op_new(display, surface, area);
-    channel_client_queue(&dc->cc, &draw_item_new(dc, op)->item);
+    n = image_ops_new(display, surface, area, ops);
+    for (unsigned i = 0; i < n; i++) {
+        channel_client_queue(&dc->cc, &draw_item_new(dc, ops[i])->item);
+        draw_op_unref(ops[i]);
+    }
 }
 
 void display_unqueue_drawable(Drawable *drawable)
