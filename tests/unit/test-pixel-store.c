@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "common/image/pixel-store.h"
+
+#include <string.h>
+
+#define N_HELD 200
+
+static GBytes *make(size_t size, uint8_t value)
+{
+    uint8_t *data = pixel_store_alloc(size);
+
+    if (size)
+        memset(data, value, size);
+    return pixel_store_bytes(data, size);
+}
+
+static void check(GBytes *bytes, uint8_t value)
+{
+    gsize size;
+    const uint8_t *data = g_bytes_get_data(bytes, &size);
+
+    for (gsize i = 0; i < size; i++)
+        g_assert_cmpuint(data[i], ==, value);
+}
+
+/* Pieces of all sizes, held for as long as chance has it, keep what was written to them. */
+static gpointer hold_and_drop(gpointer seed)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed(GPOINTER_TO_UINT(seed));
+    GBytes *held[N_HELD] = {NULL};
+    uint8_t values[N_HELD] = {0};
+
+    for (unsigned i = 0; i < 3000; i++) {
+        unsigned at = (unsigned)g_rand_int_range(rand, 0, N_HELD);
+        size_t size = (size_t)g_rand_int_range(rand, 0, g_rand_int_range(rand, 0, 30) == 0 ? 1500000 : 60000);
+
+        if (held[at]) {
+            check(held[at], values[at]);
+            g_bytes_unref(held[at]);
+        }
+        values[at] = (uint8_t)g_rand_int(rand);
+        held[at] = make(size, values[at]);
+        g_assert_cmpuint(g_bytes_get_size(held[at]), ==, size);
+    }
+    for (unsigned at = 0; at < N_HELD; at++) {
+        if (!held[at])
+            continue;
+        check(held[at], values[at]);
+        g_bytes_unref(held[at]);
+    }
+    return NULL;
+}
+
+static void test_random(void)
+{
+    hold_and_drop(GUINT_TO_POINTER(1));
+}
+
+static void test_threads(void)
+{
+    GThread *threads[3];
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(threads); i++)
+        threads[i] = g_thread_new("pixels", hold_and_drop, GUINT_TO_POINTER(i + 2));
+    for (unsigned i = 0; i < G_N_ELEMENTS(threads); i++)
+        g_thread_join(threads[i]);
+}
+
+/* In the order in which they came, as a dictionary drops them: blocks are used again. */
+static void test_row(void)
+{
+    GQueue row = G_QUEUE_INIT;
+    GHashTable *pages = g_hash_table_new(NULL, NULL);
+
+    for (unsigned i = 0; i < 4000; i++) {
+        GBytes *bytes = make(50000, (uint8_t)i);
+
+        g_hash_table_add(pages, GSIZE_TO_POINTER((uintptr_t)g_bytes_get_data(bytes, NULL) >> 20));
+        g_queue_push_tail(&row, bytes);
+        if (row.length > 300)
+            g_bytes_unref(g_queue_pop_head(&row));
+    }
+    g_queue_clear_full(&row, (GDestroyNotify)g_bytes_unref);
+    /* 15 MB are held at a time. Without use again it would be 200. */
+    g_assert_cmpuint(g_hash_table_size(pages), <, 40);
+    g_hash_table_unref(pages);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/pixel-store/random", test_random);
+    g_test_add_func("/pixel-store/threads", test_threads);
+    g_test_add_func("/pixel-store/row", test_row);
+    return g_test_run();
+}
