@@ -226,6 +226,14 @@ def written(client):
     return [client.counts(port)["written"] for port in BytesJourney.ports]
 
 
+def wait_talk(guest, before, timeout=30):
+    """Until the guest has written more to every port."""
+    deadline = time.monotonic() + timeout
+    while not all(c.written > before[p].written for p, c in guest.counts().items()):
+        assert time.monotonic() < deadline, "the guest cannot talk"
+        time.sleep(0.05)
+
+
 def deaf_guest():
     """Its client has to wait; neither the host nor the guest has. Also while it migrates."""
     with BytesJourney() as journey:
@@ -236,7 +244,7 @@ def deaf_guest():
             before = journey.guest.counts()
             journey.guest.draw("pfb")
             journey.guest.qmp("query-status")
-            assert all(c.written > before[p].written for p, c in journey.guest.counts().items()), "the guest cannot talk"
+            wait_talk(journey.guest, before)
             journey.hop()
             journey.guest.draw("L")
             journey.check_progress()
