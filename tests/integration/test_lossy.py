@@ -17,8 +17,8 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import cases  # noqa: E402
 from client import Client  # noqa: E402
-from journey import LIB, check, equal  # noqa: E402
-from peer import Peer, program  # noqa: E402
+from journey import LIB, check, draw_host_of, equal  # noqa: E402
+from peer import Peer  # noqa: E402
 from wiretap import Wiretap  # noqa: E402
 
 ROUNDS = int(os.environ.get("CARAVAN_LOSSY_ROUNDS", "4"))
@@ -99,7 +99,7 @@ def batch(host, client, form, seed, path):
 
 def mix(form):
     with tempfile.TemporaryDirectory() as directory, Wiretap() as tap, \
-            Peer([program("tests/lib/draw-host"), str(QUIC), "jpeg"],
+            Peer([draw_host_of(LIB), str(QUIC), "jpeg"],
                  env={"LD_LIBRARY_PATH": LIB}, log=os.environ.get("CARAVAN_LOSSY_LOG")) as host:
         port = tap.add_route("127.0.0.1", host.wait_event("ready")["port"])
         with Client(port) as client:
@@ -117,12 +117,5 @@ def mix(form):
             check(host.alive() and client.alive(), "somebody died")
 
 
-def programs():
-    """The draw-host of a library with ASan is one with ASan."""
-    if os.sep + "asan" + os.sep in LIB and "CARAVAN_BUILD" not in os.environ:
-        os.environ["CARAVAN_BUILD"] = os.path.join("build", "asan")
-
-
 if __name__ == "__main__":
-    programs()
     sys.exit(cases.run([(form, lambda form=form: mix(form)) for form in FORMATS]))

@@ -11,8 +11,8 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import cases  # noqa: E402
 from client import Client  # noqa: E402
-from journey import ALBUM, LIB, Journey, check, equal, explain, inspect, recordings  # noqa: E402
-from peer import Peer, program  # noqa: E402
+from journey import ALBUM, LIB, Journey, check, draw_host_of, equal, explain, inspect, recordings  # noqa: E402
+from peer import Peer  # noqa: E402
 from wiretap import Wiretap  # noqa: E402
 
 QUIC = 4  # SPICE_IMAGE_COMPRESSION_*
@@ -31,7 +31,7 @@ def wait_mark(client, mark):
 
 def lesson(lib):
     """Images by type and use, messages by type, and the images that the server made, of the row of commands."""
-    with Wiretap() as tap, Peer([program("tests/lib/draw-host"), str(QUIC), "jpeg"],
+    with Wiretap() as tap, Peer([draw_host_of(lib), str(QUIC), "jpeg"],
                                 env={"LD_LIBRARY_PATH": "" if lib == "stock" else lib}) as host:
         with Client(tap.add_route("127.0.0.1", host.wait_event("ready")["port"])) as client:
             client.wait_event("channel", type=2, what="opened")

@@ -62,6 +62,16 @@ def program_of(lib):
     return None
 
 
+def draw_host_of(lib):
+    """The same of draw-host."""
+    build = os.path.join("build", "asan") if program_of(lib) else os.environ.get("CARAVAN_BUILD", "build")
+    return os.path.join(ROOT, build, "obj", "tests", "lib", "draw-host")
+
+
+# For hosts that use GStreamer: GLib leaves a table behind then, which only complete, slow stacks tell apart (tests/lsan.supp).
+SLOW_STACKS = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99:fast_unwind_on_malloc=0"}
+
+
 def inspect(path):
     """What a destination sees in a MIGRATE_DATA body: (would it take it?, the JSON)."""
     run = subprocess.run([INSPECT, path], stdout=subprocess.PIPE, timeout=60, check=False)
