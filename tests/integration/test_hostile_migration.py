@@ -259,7 +259,7 @@ def display_rows():
                 display_data(surfaces=ids))
     for name, rect in (("inverted", (50, 10, 20, 60)), ("upside down", (0, 60, 20, 10)), ("negative", (-5, -5, 5, 5)),
                        ("far away", (0, 0, 0x7FFFFFFF, 0x7FFFFFFF)), ("from the smallest number", (-2 ** 31, 0, 1, 1)),
-                       ("empty, but not zero", (7, 7, 7, 7))):
+                       ("without width", (7, 7, 7, 60))):
         data = display_data(surfaces=(), count=1, tail=lossy_surface(0, *rect))
         refused("display, lossy rectangle %s" % name, DISPLAY, data)
     for window in (0, (1 << 25) + 1, 0xFFFFFFFF):
@@ -283,6 +283,8 @@ def display_rows():
     accepted("display, a cache user that is not there", display_data(sync=(25, 0, 99, 99)),
              check=lambda arrival, messages: no_waits(messages))
     accepted("display, lossy", display_data(surfaces=(), count=1, tail=lossy_surface(0, 2, 2, 20, 20)))
+    # What the stock library leaves of a region that is exact again.
+    accepted("display, lossy without pixels", display_data(surfaces=(), count=1, tail=lossy_surface(0, 7, 7, 7, 7)))
     accepted("version 0", display_data(version=0), main_data(version=0), inputs_data(version=0))
 
 
