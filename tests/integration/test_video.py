@@ -13,7 +13,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from client import Client  # noqa: E402
-from journey import DISPLAY, MAIN, SLOW_STACKS, check, equal, main  # noqa: E402
+from journey import DISPLAY, MAIN, WITH_GSTREAMER, check, equal, main  # noqa: E402
 from scene import XOR, noise, photograph  # noqa: E402
 from stage import (ACTIVATE_REPORT, BEGIN, BOX, CLIP, COPY, CREATE, DATA, DATA_SIZED, DESTROY, MORE,  # noqa: E402
                    MULTI_MEDIA_TIME, Stage)
@@ -392,7 +392,7 @@ def test_codecs():
 
     for codec in ("gstreamer:vp8", "gstreamer:vp9", "gstreamer:h264", "gstreamer:mjpeg"):
         with Stage(write, video_codecs=codec) as j:
-            host = j.host(env=SLOW_STACKS)
+            host = j.host(env=WITH_GSTREAMER)
             j.connect(host)
             host.play_to(j.places)
             like = wait_like(j, host, BOX)

@@ -9,7 +9,7 @@ import time
 from collections import namedtuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from journey import DISPLAY, SLOW_STACKS, check, equal, main  # noqa: E402
+from journey import DISPLAY, WITH_GSTREAMER, check, equal, main  # noqa: E402
 from rawclient import DISPLAY_INIT, Session, display_init  # noqa: E402
 from scene import noise  # noqa: E402
 from stage import (ACTIVATE_REPORT, BOX, CLIP, COPY, CREATE, DATA, DATA_SIZED, DESTROY, REPORT,  # noqa: E402
@@ -233,7 +233,7 @@ def test_preferred_codecs():
 def test_two_codecs():
     """Each client gets the codec that it prefers."""
     with Stage(plain) as j:
-        s = Screening(j, env={"SPICE_DEBUG_ALLOW_MC": "1", **SLOW_STACKS})
+        s = Screening(j, env={"SPICE_DEBUG_ALLOW_MC": "1", **WITH_GSTREAMER})
         with Session(s.host.port) as second:
             display = second.open(DISPLAY, channel_caps=ALL_CAPS | CODEC_VP8)
             display.send(DISPLAY_INIT, display_init())
