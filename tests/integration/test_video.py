@@ -392,6 +392,8 @@ def test_codecs():
 
     for codec in ("gstreamer:vp8", "gstreamer:vp9", "gstreamer:h264", "gstreamer:mjpeg"):
         with Stage(write, video_codecs=codec) as j:
+            # spice-gtk finds out by the first frame that it lacks a decoder; what is on the way then it calls a fault of its own.
+            j.client_may_say = r"display_handle_stream_data: assertion 'st != NULL' failed"
             host = j.host(env=WITH_GSTREAMER)
             j.connect(host)
             host.play_to(j.places)
