@@ -91,6 +91,7 @@ class Journey:
         self.hosts, self.expected, self.reports = [], {}, {}
         self.doors = {}  # host -> port of the wiretap that leads to it
         self.tap = self.client = None
+        self.client_may_say = None  # a regular expression: complaints of the client's that are its own affair
         self.hops = 0
         self.ended = {}  # host -> [connect-complete, end-complete] still to come
 
@@ -156,7 +157,6 @@ class Journey:
         host = Host(lib=lib, log=os.path.join(self.directory, f"host{number}.log"), env=environment,
                     program=program_of(lib), wait=False, **options)
         self.hosts.append(host)
-        self.client_may_say = None  # a regular expression: complaints of the client's that are its own affair
         self.expected[host], self.reports[host] = [], report
         if wait:
             self.ready(host, door)

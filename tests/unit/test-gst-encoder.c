@@ -25,8 +25,6 @@ static const Codec codecs[] = {
     {"vp9", SPICE_VIDEO_CODEC_TYPE_VP9, "video/x-vp9", "vp9dec", 27},
     {"h264", SPICE_VIDEO_CODEC_TYPE_H264, "video/x-h264,stream-format=byte-stream,alignment=au",
      "avdec_h264 max-threads=1", 27},
-    {"h265", SPICE_VIDEO_CODEC_TYPE_H265, "video/x-h265,stream-format=byte-stream,alignment=au",
-     "avdec_h265 max-threads=1", 27},
 };
 
 static uint32_t source_fps(void *opaque)

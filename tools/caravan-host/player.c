@@ -451,8 +451,10 @@ bool player_take(Player *player, QXLInstance *qxl, PlayerRing ring, QXLCommandEx
         player->outstanding++;
         player->blocked = false;
         player->polls_at_last_fetch = player->polls;
-        /* A feeder that found the ring full goes on when half of it is free: waking it for each command is dear. */
-        if (g_queue_get_length(&player->rings[ring]) == RING_SIZE / 2)
+        /* A feeder that found the ring full goes on when half of it is free: waking it for each command is dear. It may
+         * also wait for the ring to be empty. */
+        unsigned left = g_queue_get_length(&player->rings[ring]);
+        if (left == RING_SIZE / 2 || left == 0)
             g_cond_broadcast(&player->cond);
     }
     g_mutex_unlock(&player->lock);
