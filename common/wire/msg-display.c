@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common/wire/msg-display.h"
 
+#include <spice/protocol.h>
+
 #include "common/wire/channel-wait.h"
 #include "common/wire/msg-fields.h"
 
@@ -250,4 +252,22 @@ bool msgc_display_preferred_video_codec_type_decode(WireReader *r, MsgcDisplayPr
     m->num_of_codecs = wire_read_u8(r);
     m->codecs = wire_read_bytes(r, m->num_of_codecs);
     return wire_reader_check(r, "MsgcDisplayPreferredVideoCodecType", error);
+}
+
+int msg_display_codec_cap(uint8_t codec_type)
+{
+    switch (codec_type) {
+    case SPICE_VIDEO_CODEC_TYPE_MJPEG:
+        return SPICE_DISPLAY_CAP_CODEC_MJPEG;
+    case SPICE_VIDEO_CODEC_TYPE_VP8:
+        return SPICE_DISPLAY_CAP_CODEC_VP8;
+    case SPICE_VIDEO_CODEC_TYPE_H264:
+        return SPICE_DISPLAY_CAP_CODEC_H264;
+    case SPICE_VIDEO_CODEC_TYPE_VP9:
+        return SPICE_DISPLAY_CAP_CODEC_VP9;
+    case SPICE_VIDEO_CODEC_TYPE_H265:
+        return SPICE_DISPLAY_CAP_CODEC_H265;
+    default:
+        return -1;
+    }
 }

@@ -35,6 +35,10 @@ typedef struct MsgDisplayInvalPalette {
 } MsgDisplayInvalPalette;
 MSG_DECLARE(MsgDisplayInvalPalette, msg_display_inval_palette);
 
+/* SPICE_DISPLAY_CAP_* of a client that decodes SPICE_VIDEO_CODEC_TYPE_*; -1: no such codec. (Clients without
+ * MULTI_CODEC say nothing: they decode MJPEG.) */
+int msg_display_codec_cap(uint8_t codec_type);
+
 typedef struct MsgDisplayStreamCreate {
     uint32_t surface_id;
     uint32_t id;

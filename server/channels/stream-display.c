@@ -103,18 +103,12 @@ static void push_stream_destroy(StreamDisplayClient *client, uint32_t id)
 
 static bool can_decode(const StreamDisplayClient *client, uint8_t codec)
 {
-    static const uint8_t caps[] = {
-        [SPICE_VIDEO_CODEC_TYPE_MJPEG] = SPICE_DISPLAY_CAP_CODEC_MJPEG,
-        [SPICE_VIDEO_CODEC_TYPE_VP8] = SPICE_DISPLAY_CAP_CODEC_VP8,
-        [SPICE_VIDEO_CODEC_TYPE_H264] = SPICE_DISPLAY_CAP_CODEC_H264,
-        [SPICE_VIDEO_CODEC_TYPE_VP9] = SPICE_DISPLAY_CAP_CODEC_VP9,
-        [SPICE_VIDEO_CODEC_TYPE_H265] = SPICE_DISPLAY_CAP_CODEC_H265,
-    };
+    int cap = msg_display_codec_cap(codec);
 
     if (codec == SPICE_VIDEO_CODEC_TYPE_MJPEG)
         return true;
-    return codec < G_N_ELEMENTS(caps) && channel_client_has_cap(&client->cc, SPICE_DISPLAY_CAP_MULTI_CODEC) &&
-           channel_client_has_cap(&client->cc, caps[codec]);
+    return cap >= 0 && channel_client_has_cap(&client->cc, SPICE_DISPLAY_CAP_MULTI_CODEC) &&
+           channel_client_has_cap(&client->cc, (unsigned)cap);
 }
 
 static void push_stream(StreamDisplayClient *client)

@@ -117,18 +117,12 @@ static void need_delay(void *opaque, uint32_t ms)
 
 static bool accepts_codec(void *opaque, uint8_t codec)
 {
-    static const uint8_t caps[] = {
-        [SPICE_VIDEO_CODEC_TYPE_MJPEG] = SPICE_DISPLAY_CAP_CODEC_MJPEG,
-        [SPICE_VIDEO_CODEC_TYPE_VP8] = SPICE_DISPLAY_CAP_CODEC_VP8,
-        [SPICE_VIDEO_CODEC_TYPE_H264] = SPICE_DISPLAY_CAP_CODEC_H264,
-        [SPICE_VIDEO_CODEC_TYPE_VP9] = SPICE_DISPLAY_CAP_CODEC_VP9,
-        [SPICE_VIDEO_CODEC_TYPE_H265] = SPICE_DISPLAY_CAP_CODEC_H265,
-    };
     const ChannelClient *cc = &((DisplayClient *)opaque)->cc;
+    int cap = msg_display_codec_cap(codec);
 
     if (!channel_client_has_cap(cc, SPICE_DISPLAY_CAP_MULTI_CODEC))
         return codec == SPICE_VIDEO_CODEC_TYPE_MJPEG;
-    return codec < G_N_ELEMENTS(caps) && caps[codec] && channel_client_has_cap(cc, caps[codec]);
+    return cap >= 0 && channel_client_has_cap(cc, (unsigned)cap);
 }
 
 static uint64_t box_pixels(const Rect *r)
