@@ -174,15 +174,17 @@ static void restore_cache(DisplayClient *dc, const DisplayState *state)
 
     image_cache_merge_sync(dc->cache, &state->cache);
     image_cache_get_figures(dc->cache, NULL, NULL, NULL, &frozen);
-    if (!frozen) {
-        if (state->cache.freezer)
-            g_warning("display %u: the cache's content comes twice, or after it was reset; it is ignored",
-                      dc->cc.channel->id);
-    } else if (!state->cache.freezer) {
+    if (state->cache.freezer && image_cache_claim(dc->cache)) {
+        if (!(state->sections & DISPLAY_SECTION_CACHE) || !image_cache_restore(dc->cache, &state->cache))
+            display_queue_cache_reset(dc, state->cache.size);
+        return;
+    }
+    if (state->cache.freezer)
+        g_warning("display %u: the cache's content comes twice, or after it was reset; it is ignored",
+                  dc->cc.channel->id);
+    if (frozen) {
         dc->timer = loop_timer_new(dc->cc.channel->loop, reset_if_freezer_is_lost, dc);
         loop_timer_start(dc->timer, FREEZER_LOST_MS + FREEZER_LOST_STEP_MS * dc->cc.channel->id);
-    } else if (!(state->sections & DISPLAY_SECTION_CACHE) || !image_cache_restore(dc->cache, &state->cache)) {
-        display_queue_cache_reset(dc, state->cache.size);
     }
 }
 

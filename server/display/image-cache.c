@@ -16,6 +16,7 @@ struct ImageCache {
 
     int64_t size, used; /* pixels */
     bool awaiting;      /* on a destination: neither restored nor reset yet */
+    bool claimed;       /* somebody has brought the content, or is about to reset it */
     bool frozen;        /* on a source: the content is on its way and must not change */
     CacheStore store;
     uint64_t message; /* messages begun so far, of all users */
@@ -93,6 +94,17 @@ uint8_t image_cache_id(const ImageCache *cache)
 static bool active(const ImageCache *cache)
 {
     return !cache->awaiting && !cache->frozen;
+}
+
+bool image_cache_claim(ImageCache *cache)
+{
+    bool first;
+
+    pthread_mutex_lock(&cache->lock);
+    first = cache->awaiting && !cache->claimed;
+    cache->claimed = cache->claimed || first;
+    pthread_mutex_unlock(&cache->lock);
+    return first;
 }
 
 void image_cache_get_figures(ImageCache *cache, uint32_t *n_entries, int64_t *used, int64_t *size, bool *frozen)

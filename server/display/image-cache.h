@@ -27,6 +27,9 @@ uint8_t image_cache_id(const ImageCache *cache);
 /* Figures for reports and tests; takes the lock. */
 void image_cache_get_figures(ImageCache *cache, uint32_t *n_entries, int64_t *used, int64_t *size, bool *frozen);
 
+/* True for the first who asks for a cache whose content is to come: it brings it, or resets the cache. Any thread. */
+bool image_cache_claim(ImageCache *cache);
+
 /* Display channel `channel_id` takes part. Serials that an earlier connection of it left behind are forgotten. The user
  * adopts the cache's present generation. `restored`: the channel continues a migrated connection: its serials stay. */
 ImageCacheUser *image_cache_join(ImageCache *cache, uint8_t channel_id, bool restored);
