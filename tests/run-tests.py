@@ -6,7 +6,8 @@ C tests are GLib test programs (TAP). They run in the builds that their name ask
 every one under ASan+UBSan (build/asan), those listed in TSAN also under TSan (build/tsan).
 Python tests (tests/integration/test_*.py, tests/interop/test_*.py) print TAP as well and drive real peers.
 
-  run-tests.py [-k SUBSTRING] [--fast] [-j N]     --fast: only the plain build, no sanitizers; -j: so many at a time
+  run-tests.py [--fast] [-k SUBSTRING] [-j N]     --fast: only the plain build, no sanitizers; -j: so many at a time
+  run-tests.py --list-tsan                        prints the programs that the TSan build must have
 """
 import argparse, concurrent.futures, glob, os, re, subprocess, sys, time
 
@@ -52,7 +53,7 @@ def run(name, argv, env):
         lines.append("       skipped: %s%s" % (s, "" if expected else "  (not expected: counts as failed)"))
         failed += not expected
     print("\n".join(lines), flush=True)
-    return passed, failed, len(skips)
+    return passed, failed, len(skips), (lines if failed else [])
 
 
 def extract(lines):
@@ -69,14 +70,18 @@ def main():
     ap.add_argument("-k", default="")
     ap.add_argument("--fast", action="store_true")
     ap.add_argument("-j", type=int, default=2, metavar="N")
+    ap.add_argument("--list-tsan", action="store_true")
     args = ap.parse_args()
+    if args.list_tsan:
+        print(*("tests/unit/" + name for name in sorted(TSAN)))
+        return 0
     env = dict(os.environ, G_SLICE="always-malloc", MALLOC_PERTURB_="165", CARAVAN_TOP=TOP,
                ASAN_OPTIONS="detect_leaks=1:abort_on_error=0",
                LSAN_OPTIONS="suppressions=%s/tests/lsan.supp:print_suppressions=0" % TOP,
                UBSAN_OPTIONS="print_stacktrace=1", TSAN_OPTIONS="suppressions=%s/tests/tsan.supp" % TOP)
     jobs = []
-    plain = os.path.join(TOP, "build/obj")
-    for path in sorted(glob.glob(plain + "/tests/unit/test-*")):
+    units = os.path.join(TOP, "build/obj" if args.fast else "build/asan/obj", "tests/unit")
+    for path in sorted(glob.glob(units + "/test-*")):
         if not os.access(path, os.X_OK) or path.endswith(".o"):
             continue
         base = os.path.basename(path)
@@ -95,7 +100,13 @@ def main():
     jobs = [job for job in reversed(jobs) if args.k in job[0]]
     with concurrent.futures.ThreadPoolExecutor(max(1, args.j)) as pool:
         results = list(pool.map(lambda job: run(*job, env), jobs))
-    total = [sum(column) for column in zip(*results)] or [0, 0, 0]
+    # Failures once more at the end, and their names last of all: a long log is read from its end.
+    failures = [lines for *_, lines in results if lines]
+    for lines in failures:
+        print("\n".join(lines), flush=True)
+    for lines in failures:
+        print("\n".join(line for line in lines if re.match(r"FAIL|    \s*not ok\b|.*\(not expected", line)))
+    total = [sum(column) for column in list(zip(*results))[:3]] or [0, 0, 0]
     print("%d passed, %d failed, %d skipped" % tuple(total))
     return 1 if total[1] or not total[0] else 0
 
