@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common/image/pixel-store.h"
 
+#include "common/image/pixel-regions.h"
+
 #include <pthread.h>
 #include <sanitizer/asan_interface.h>
 #include <stdbool.h>
@@ -9,7 +11,7 @@
 
 /* Two huge pages of x86: a page fault for each, where the kernel has such. */
 #define BLOCK_SIZE (4u << 20)
-/* Larger pictures are left to the C library: few of them would fill a block, and keep all of it for long. */
+/* Larger pictures go into regions: few of them would fill a block, and keep all of it for long. */
 #define MAX_PIECE (BLOCK_SIZE / 8)
 #define ALIGN 64u
 /* Empty blocks that are kept. */
@@ -26,6 +28,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Block *current; /* is being filled */
 static Block *spare;
 static unsigned n_spare;
+static PixelRegions regions;
 
 static Block *block_new(void)
 {
@@ -77,16 +80,41 @@ static bool begin_block(void)
     return true;
 }
 
+/* Beyond any picture that guests have: left to the C library. */
+static bool is_huge(size_t size)
+{
+    return size == 0 || size > PIXEL_REGION_SIZE;
+}
+
+static void no_memory(void)
+{
+    g_error("no memory for pixels");
+}
+
+static uint8_t *alloc_large(size_t size)
+{
+    uint8_t *data;
+
+    pthread_mutex_lock(&lock);
+    data = pixel_regions_alloc(&regions, size);
+    pthread_mutex_unlock(&lock);
+    if (!data)
+        no_memory();
+    return data;
+}
+
 uint8_t *pixel_store_alloc(size_t size)
 {
     size_t need = (size + ALIGN - 1) / ALIGN * ALIGN;
     uint8_t *data;
 
-    if (size > MAX_PIECE || size == 0)
+    if (is_huge(size))
         return g_malloc(size);
+    if (size > MAX_PIECE)
+        return alloc_large(size);
     pthread_mutex_lock(&lock);
     if ((!current || BLOCK_SIZE - current->used < need) && !begin_block())
-        g_error("no memory for pixels");
+        no_memory();
     data = (uint8_t *)current + current->used;
     current->used += need;
     current->users++;
@@ -105,8 +133,12 @@ static void free_piece(gpointer opaque)
     Piece *piece = opaque;
 
     pthread_mutex_lock(&lock);
-    ASAN_POISON_MEMORY_REGION(piece->data, piece->size);
-    block_unref((Block *)((uintptr_t)piece->data & ~(uintptr_t)(BLOCK_SIZE - 1)));
+    if (piece->size > MAX_PIECE) {
+        pixel_regions_free(&regions, piece->data, piece->size);
+    } else {
+        ASAN_POISON_MEMORY_REGION(piece->data, piece->size);
+        block_unref((Block *)((uintptr_t)piece->data & ~(uintptr_t)(BLOCK_SIZE - 1)));
+    }
     pthread_mutex_unlock(&lock);
     g_free(piece);
 }
@@ -115,7 +147,7 @@ GBytes *pixel_store_bytes(uint8_t *data, size_t size)
 {
     Piece *piece;
 
-    if (size > MAX_PIECE || size == 0)
+    if (is_huge(size))
         return g_bytes_new_take(data, size);
     piece = g_new(Piece, 1);
     *piece = (Piece){data, size};

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "common/image/pixel-regions.h"
 #include "common/image/pixel-store.h"
 
 #include <string.h>
@@ -86,11 +87,62 @@ static void test_row(void)
     g_hash_table_unref(pages);
 }
 
+#define PICTURE ((size_t)3700000)
+
+/* The place of a picture that a dictionary lets go of is that of the next one. */
+static void test_regions_row(void)
+{
+    PixelRegions regions = {NULL};
+    uint8_t *row[8], *lowest, *highest;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(row); i++)
+        row[i] = pixel_regions_alloc(&regions, PICTURE);
+    lowest = row[0];
+    highest = row[7];
+    for (unsigned i = 0; i < 100; i++) {
+        uint8_t **oldest = &row[i % G_N_ELEMENTS(row)];
+
+        memset(*oldest, (int)i, PICTURE);
+        pixel_regions_free(&regions, *oldest, PICTURE);
+        *oldest = pixel_regions_alloc(&regions, PICTURE);
+        g_assert_true(*oldest >= lowest && *oldest <= highest);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(row); i++)
+        pixel_regions_free(&regions, row[i], PICTURE);
+    g_assert_cmpuint(pixel_regions_idle(&regions), <=, PIXEL_REGIONS_MAX_IDLE);
+    pixel_regions_clear(&regions);
+}
+
+/* More than a region has room for: another is made, and goes when it is empty. */
+static void test_regions_full(void)
+{
+    PixelRegions regions = {NULL};
+    uint8_t *large[3];
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(large); i++) {
+        large[i] = pixel_regions_alloc(&regions, PIXEL_REGION_SIZE / 2 + i);
+        memset(large[i], (int)i, PIXEL_REGION_SIZE / 2 + i);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(large); i++) {
+        g_assert_cmpuint(large[i][0], ==, i);
+        g_assert_cmpuint(large[i][PIXEL_REGION_SIZE / 2 + i - 1], ==, i);
+        pixel_regions_free(&regions, large[i], PIXEL_REGION_SIZE / 2 + i);
+    }
+    g_assert_cmpuint(pixel_regions_idle(&regions), <=, PIXEL_REGIONS_MAX_IDLE);
+    pixel_regions_clear(&regions);
+    large[0] = pixel_regions_alloc(&regions, PIXEL_REGION_SIZE);
+    memset(large[0], 1, PIXEL_REGION_SIZE);
+    pixel_regions_free(&regions, large[0], PIXEL_REGION_SIZE);
+    pixel_regions_clear(&regions);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/pixel-store/random", test_random);
     g_test_add_func("/pixel-store/threads", test_threads);
     g_test_add_func("/pixel-store/row", test_row);
+    g_test_add_func("/pixel-store/regions/row", test_regions_row);
+    g_test_add_func("/pixel-store/regions/full", test_regions_full);
     return g_test_run();
 }
