@@ -29,6 +29,7 @@ LOCAL = "127.0.0.1"
 LIB = os.path.join(TOP, os.environ.get("CARAVAN_BUILD", "build"), "lib")
 MAIN, DISPLAY, PORT = 1, 2, 10
 MIGRATION_MESSAGES = {"BEGIN": 101, "CANCEL": 102, "SWITCH_HOST": 111, "END": 112, "BEGIN_SEAMLESS": 116}
+MIGRATION_ANSWERS = (102, 103, 111)  # CONNECTED, CONNECT_ERROR, CONNECTED_SEAMLESS
 COMPLETED = "SPICE_MIGRATE_COMPLETED"
 SLOW = 64 * 1024  # bytes a second: the memory of a drawing guest is never copied to the end
 FAST = 1 << 30
@@ -131,6 +132,18 @@ class Voyage:
 
     def wait_linked(self):
         self.client.wait_event("migration-state", state="migrating", timeout=20)
+
+    def wait_left(self, source, target):
+        """The client, which was told to link to a target and was called back since, is not there any more.
+
+        It reads the second message only when it has answered the first.
+        """
+        def answered():
+            return any(c["from_client"]["types"].get(str(number), {}).get("messages", 0)
+                       for phase in self.tap.stats()["phases"] for c in phase["channels"] for number in MIGRATION_ANSWERS
+                       if c["type"] == MAIN and c["route"] == list(self.doors).index(source))
+        until(answered, "the client's answer")
+        until(lambda: not target.qmp("query-spice").get("channels"), "the client leaves")
 
     def start(self, source, target, bandwidth=FAST):
         source.qmp("migrate-set-parameters", **{"max-bandwidth": bandwidth})

@@ -52,12 +52,14 @@ def test_at_once():
         o = Origin(v)
         b = o.target()
         # QEMU's target would end as soon as its source gives up, and the client's unfinished links with it: when these
-        # break while it is called back, spice-gtk 0.42 may use a channel that it has freed, with any server.
+        # break while it is called back, spice-gtk 0.42 may use a channel that it has freed, with any server. So it is
+        # kept until the client has left it.
         b.migrate_port = hole.getsockname()[1]
         v.begin(o.a, b, linked=False)
         v.start(o.a, b, SLOW)
         o.cancel()
         o.stays()
+        v.wait_left(o.a, b)
         v.retire(b)
         o.travels(o.target())
 
