@@ -20,7 +20,7 @@ import tempfile
 import time
 
 from bare_guest import BareGuest
-from client import Client
+from client import STOCK_COMPLAINT, Client
 from peer import PeerError
 from qemu import TOP
 from wiretap import Wiretap
@@ -58,7 +58,7 @@ class Voyage:
         self.client = None
         self.doors = {}
         self._allowed = {}
-        self._client_allowed = []
+        self._client_allowed = [STOCK_COMPLAINT] if stock else []
 
     def __enter__(self):
         self.directory = tempfile.mkdtemp(prefix="caravan-voyage-")
