@@ -8,7 +8,6 @@ import os
 import struct
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import cases  # noqa: E402
@@ -17,7 +16,7 @@ import rawclient as raw  # noqa: E402
 import sasl  # noqa: E402
 from client import Client  # noqa: E402
 from doors import Tls, Web  # noqa: E402
-from journey import ADDRESS, DISPLAY, Journey, check, equal, explain  # noqa: E402
+from journey import DISPLAY, Journey, check, equal, explain  # noqa: E402
 from peer import PeerError  # noqa: E402
 from rawclient import Link  # noqa: E402
 from sasl import SaslLink  # noqa: E402
@@ -67,22 +66,8 @@ class SaslJourney(Journey):
         self.compare(host)
 
     def move(self, source, target):
-        self.client.poll()
-        self.client.events.clear()
-        source.drain_events()
-        source.command(f"migrate-connect {ADDRESS} {0 if target.tls_port else target.port} {target.tls_port or 0}")
-        source.wait_event("connect-complete", 12)
-        source.command("migrate-start")
-        self.stop(source, target)
-        self.end(source)
-        target.vm_start()
-        self.arrived(target)
-        self.once(source)
-        deadline = time.monotonic() + 10
-        while not self.report(target, "destination") and time.monotonic() < deadline:
-            time.sleep(0.02)
-        report, = self.report(target, "destination")
-        equal((report["result"], report["mode"]), ("completed", "seamless"), "the destination's report")
+        self.hop(source, target, port=0 if target.tls_port else target.port, tls=target.tls_port or "")
+        self.restored(source, target)
 
     def lives(self, host, what):
         """Whatever was done to it: somebody who knows the password gets in."""

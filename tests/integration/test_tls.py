@@ -27,14 +27,6 @@ X509 = certificates.authority(os.path.join(FILES.name, "x509"))
 CA = os.path.join(X509, "ca-cert.pem")
 
 
-def wait_until(value, timeout=10):
-    """value() once it is something."""
-    deadline = time.monotonic() + timeout
-    while not value() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return value()
-
-
 class TlsJourney(Journey):
     """Clients and migrations go to the hosts directly: the wiretap cannot read what is encrypted."""
 
@@ -55,25 +47,9 @@ class TlsJourney(Journey):
 
     def move(self, source, target, plain=False, subject="", connects=1):
         """A whole seamless migration; plain: the client hears of the target's plain port too."""
-        self.client.poll()
-        self.client.events.clear()
-        source.drain_events()
-        source.command(f"migrate-connect {ADDRESS} {target.port if plain else 0} {target.tls_port} {subject}")
-        source.wait_event("connect-complete", 12)
-        source.command("migrate-start")
-        self.stop(source, target)
-        self.end(source)
-        target.vm_start()
-        self.arrived(target)
-        self.once(source, connects)
-        if "stock" in (source.lib, target.lib):
-            return
-        report = self.report(source, "source")[-1]
-        equal((report["result"], report["mode"]), ("completed", "seamless"), "the source's report")
-        report, = wait_until(lambda: self.report(target, "destination"))
-        equal((report["result"], report["mode"]), ("completed", "seamless"), "the destination's report")
-        for channel in report["channels"]:
-            check(all(s["restored"] for s in channel.get("sections", [])), "not restored:", channel)
+        self.hop(source, target, connects=connects, port=target.port if plain else 0, tls=f"{target.tls_port} {subject}")
+        if "stock" not in (source.lib, target.lib):
+            self.restored(source, target)
 
 
 def test_session():

@@ -197,13 +197,13 @@ class Journey:
 
     # One migration, step by step; hop() does all of it
 
-    def begin(self, source, target, timeout=12, port=None):
-        """migrate-connect until connect-complete."""
+    def begin(self, source, target, timeout=12, port=None, tls=""):
+        """migrate-connect until connect-complete. port: instead of the target's door; tls: TLS port [and subject]."""
         source.drain_events()
         self.client and self.client.poll()
         if self.client:
             self.client.events = [e for e in self.client.events if e.get("event") != "migration-state"]
-        source.command(f"migrate-connect {ADDRESS} {port or self.doors[target]}")
+        source.command(f"migrate-connect {ADDRESS} {self.doors[target] if port is None else port} {tls}".rstrip())
         source.wait_event("connect-complete", timeout)
         if self.client:
             source.command("migrate-start")  # without clients the library has forgotten the target
@@ -230,17 +230,17 @@ class Journey:
         equal(source.counts["connect-complete"], connects, "connect-complete events")
         equal(source.counts["end-complete"], ends, "end-complete events")
 
-    def hop(self, source, target, run=True, mark=None):
-        """A whole seamless migration; the source's machine is stopped afterwards."""
+    def hop(self, source, target, run=True, mark=None, connects=1, **where):
+        """A whole seamless migration; the source's machine is stopped afterwards. where: see begin()."""
         self.tap.mark(mark or f"hop{self.hops}")
         self.hops += 1
-        self.begin(source, target)
+        self.begin(source, target, **where)
         self.stop(source, target)
         self.end(source)
         if run:
             target.vm_start()
         self.arrived(target)
-        self.once(source)
+        self.once(source, connects)
 
     def hop_with(self, source, target, change, display=0, run=True, mark="switch"):
         """As hop(), but the target gets change(data) as data of this display. Does not wait for the arrival."""
@@ -306,6 +306,18 @@ class Journey:
             return []
         with open(self.reports[host]) as stream:
             return [r for r in map(json.loads, stream) if r["role"] == role]
+
+    def restored(self, source, target, timeout=10):
+        """The reports of both hosts say that the last migration took everything along."""
+        deadline = time.monotonic() + timeout
+        while not self.report(target, "destination") and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for host, role in ((source, "source"), (target, "destination")):
+            report = (self.report(host, role) or [None])[-1]
+            check(report, "no report of the", role)
+            equal((report["result"], report["mode"]), ("completed", "seamless"), f"the {role}'s report")
+        for channel in report["channels"]:
+            check(all(s["restored"] for s in channel.get("sections", [])), "not restored:", channel)
 
     def seamless(self, name="switch"):
         """Nothing was lost and nothing sent twice since the mark."""

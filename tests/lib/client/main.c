@@ -55,6 +55,7 @@
 #include <unistd.h>
 
 #define MAX_DISPLAYS 256
+#define LINKING "linking" /* set on a channel from the call to connect it to its first event */
 
 typedef struct Client {
     GMainLoop *loop;
@@ -103,6 +104,7 @@ static void on_channel_event(SpiceChannel *channel, SpiceChannelEvent event, Cli
     const GError *error = spice_channel_get_error(channel);
 
     channel_key(channel, &type, &id);
+    g_object_set_data(G_OBJECT(channel), LINKING, NULL);
     g_object_set_data(G_OBJECT(channel), "last-event",
                       (gpointer)(guintptr)enum_nick(SPICE_TYPE_CHANNEL_EVENT, (int)event));
     say("event", "channel", "type", 'i', type, "id", 'i', id, "what", 's',
@@ -178,6 +180,7 @@ static void on_channel_new(SpiceSession *session, SpiceChannel *channel, Client 
                (type == SPICE_CHANNEL_USBREDIR && !c->usb)) {
         return;
     }
+    g_object_set_data(G_OBJECT(channel), LINKING, c);
     spice_channel_connect(channel);
 }
 
@@ -399,6 +402,36 @@ static gboolean parse_options(Client *c, int argc, char **argv)
     return TRUE;
 }
 
+static gboolean is_linking(Client *c)
+{
+    GList *channels = spice_session_get_channels(c->session);
+    gboolean linking = FALSE;
+
+    for (GList *l = channels; l; l = l->next)
+        linking |= g_object_get_data(l->data, LINKING) != NULL;
+    g_list_free(channels);
+    return linking;
+}
+
+static gboolean on_too_late(gpointer late)
+{
+    *(gboolean *)late = TRUE;
+    return G_SOURCE_REMOVE;
+}
+
+/* The client library asks channels that it is about to link for their session, also when that is gone: so all links
+ * are made first, or fail, if it does not take long. */
+static void finish_links(Client *c)
+{
+    gboolean late = FALSE;
+    guint timer = g_timeout_add(2000, on_too_late, &late);
+
+    while (is_linking(c) && !late)
+        g_main_context_iteration(NULL, TRUE);
+    if (!late)
+        g_source_remove(timer);
+}
+
 int main(int argc, char **argv)
 {
     Client *c = g_new0(Client, 1);
@@ -421,6 +454,7 @@ int main(int argc, char **argv)
     }
     g_main_loop_run(c->loop);
     c->quitting = TRUE;
+    finish_links(c);
     spice_session_disconnect(c->session);
     while (g_main_context_iteration(NULL, FALSE))
         ;
