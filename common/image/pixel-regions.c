@@ -10,18 +10,25 @@
 #define PAGE_SIZE ((size_t)2 << 20) /* a huge page of x86 */
 #define N_PAGES (PIXEL_REGION_SIZE / PAGE_SIZE)
 /* A piece takes whole grains. */
-#define GRAIN_SIZE ((size_t)16 << 10)
+#define GRAIN_SIZE ((size_t)1 << 10)
 #define N_GRAINS (PIXEL_REGION_SIZE / GRAIN_SIZE)
 #define PAGE_GRAINS (PAGE_SIZE / GRAIN_SIZE)
 #define MAX_IDLE_PAGES (PIXEL_REGIONS_MAX_IDLE / PAGE_SIZE)
+
+typedef struct Page {
+    uint32_t used; /* grains */
+    bool backed;   /* by memory, perhaps */
+} Page;
 
 struct PixelRegion {
     PixelRegion *next;
     uint8_t *data;
     size_t used; /* grains */
-    /* From each grain on, whether it is taken; and of each page whether it may be backed by memory. */
+    size_t last; /* behind the last piece that was given out */
+    size_t top;  /* behind all pieces */
+    size_t idle; /* pages that are backed and not used */
+    Page pages[N_PAGES];
     uint8_t taken[N_GRAINS];
-    bool backed[N_PAGES];
 };
 
 static size_t grains(size_t size)
@@ -41,8 +48,7 @@ static PixelRegion *region_new(void)
     before = (PAGE_SIZE - (uintptr_t)all % PAGE_SIZE) % PAGE_SIZE;
     if (before)
         munmap(all, before);
-    if (before < PAGE_SIZE)
-        munmap(all + before + PIXEL_REGION_SIZE, PAGE_SIZE - before);
+    munmap(all + before + PIXEL_REGION_SIZE, PAGE_SIZE - before);
     region = g_new0(PixelRegion, 1);
     region->data = all + before;
     madvise(region->data, PIXEL_REGION_SIZE, MADV_HUGEPAGE); /* if it fails it is only slower */
@@ -57,31 +63,55 @@ static void region_free(PixelRegion *region)
     g_free(region);
 }
 
-/* The first of n free grains in a row, or N_GRAINS. */
-static size_t find_gap(const PixelRegion *region, size_t n)
+/* The first of n free grains in a row within begin..end-1, or N_GRAINS. */
+static size_t find_gap(const PixelRegion *region, size_t begin, size_t end, size_t n)
 {
-    size_t first = 0;
+    while (begin + n <= end) {
+        const uint8_t *free = memchr(region->taken + begin, 0, end - begin), *taken;
 
-    while (first + n <= N_GRAINS) {
-        size_t free = 0;
-
-        while (free < n && !region->taken[first + free])
-            free++;
-        if (free == n)
-            return first;
-        first += free + 1;
+        if (!free)
+            break;
+        begin = (size_t)(free - region->taken);
+        if (begin + n > end)
+            break;
+        taken = memchr(free, 1, n);
+        if (!taken)
+            return begin;
+        begin = (size_t)(taken - region->taken);
     }
     return N_GRAINS;
 }
 
+static size_t find_place(const PixelRegion *region, size_t n)
+{
+    size_t first = find_gap(region, region->last, region->top, n);
+
+    if (first == N_GRAINS)
+        first = find_gap(region, 0, region->top, n);
+    if (first == N_GRAINS && n <= N_GRAINS - region->top)
+        first = region->top;
+    return first;
+}
+
 static uint8_t *take(PixelRegion *region, size_t first, size_t size)
 {
-    size_t n = grains(size);
+    size_t end = first + grains(size);
     uint8_t *data = region->data + first * GRAIN_SIZE;
 
-    memset(region->taken + first, 1, n);
-    memset(region->backed + first / PAGE_GRAINS, 1, (first + n - 1) / PAGE_GRAINS - first / PAGE_GRAINS + 1);
-    region->used += n;
+    memset(region->taken + first, 1, end - first);
+    for (size_t i = first; i < end;) {
+        Page *page = &region->pages[i / PAGE_GRAINS];
+        size_t page_end = MIN(end, (i / PAGE_GRAINS + 1) * PAGE_GRAINS);
+
+        if (page->backed && page->used == 0)
+            region->idle--;
+        page->backed = true;
+        page->used += (uint32_t)(page_end - i);
+        i = page_end;
+    }
+    region->used += end - first;
+    region->last = end;
+    region->top = MAX(region->top, end);
     ASAN_UNPOISON_MEMORY_REGION(data, size);
     return data;
 }
@@ -94,7 +124,7 @@ uint8_t *pixel_regions_alloc(PixelRegions *regions, size_t size)
     for (; *end; end = &(*end)->next) {
         if (n > N_GRAINS - (*end)->used)
             continue;
-        first = find_gap(*end, n);
+        first = find_place(*end, n);
         if (first < N_GRAINS)
             return take(*end, first, size);
     }
@@ -102,42 +132,54 @@ uint8_t *pixel_regions_alloc(PixelRegions *regions, size_t size)
     return *end ? take(*end, 0, size) : NULL;
 }
 
-static bool page_is_idle(const PixelRegion *region, size_t page)
+/* A page of the region has become empty. */
+static void page_idle(PixelRegion *region, size_t number)
 {
-    return region->backed[page] && !memchr(region->taken + page * PAGE_GRAINS, 1, PAGE_GRAINS);
+    if (region->idle < MAX_IDLE_PAGES) {
+        region->idle++;
+        return;
+    }
+    madvise(region->data + number * PAGE_SIZE, PAGE_SIZE, MADV_DONTNEED);
+    region->pages[number].backed = false;
 }
 
-/* Gives idle pages back, the first MAX_IDLE_PAGES excepted. */
-static void trim(PixelRegion *region)
+static void give_back(PixelRegion *region, size_t first, size_t end)
 {
-    size_t idle = 0;
+    memset(region->taken + first, 0, end - first);
+    for (size_t i = first; i < end;) {
+        Page *page = &region->pages[i / PAGE_GRAINS];
+        size_t page_end = MIN(end, (i / PAGE_GRAINS + 1) * PAGE_GRAINS);
 
-    for (size_t page = 0; page < N_PAGES; page++) {
-        if (!page_is_idle(region, page) || ++idle <= MAX_IDLE_PAGES)
-            continue;
-        madvise(region->data + page * PAGE_SIZE, PAGE_SIZE, MADV_DONTNEED);
-        region->backed[page] = false;
+        page->used -= (uint32_t)(page_end - i);
+        if (page->used == 0)
+            page_idle(region, i / PAGE_GRAINS);
+        i = page_end;
+    }
+    region->used -= end - first;
+    if (end == region->top) {
+        const uint8_t *highest = memrchr(region->taken, 1, end);
+
+        region->top = highest ? (size_t)(highest - region->taken) + 1 : 0;
+        region->last = MIN(region->last, region->top);
     }
 }
 
 void pixel_regions_free(PixelRegions *regions, uint8_t *data, size_t size)
 {
     PixelRegion **link = &regions->first, *region;
-    size_t n = grains(size);
+    size_t first;
 
     while (data < (*link)->data || data >= (*link)->data + PIXEL_REGION_SIZE)
         link = &(*link)->next;
     region = *link;
-    ASAN_POISON_MEMORY_REGION(data, n * GRAIN_SIZE);
-    memset(region->taken + (size_t)(data - region->data) / GRAIN_SIZE, 0, n);
-    region->used -= n;
+    first = (size_t)(data - region->data) / GRAIN_SIZE;
+    ASAN_POISON_MEMORY_REGION(data, grains(size) * GRAIN_SIZE);
+    give_back(region, first, first + grains(size));
     /* The first region stays: one that is always on the point of being empty must not come and go. */
     if (region->used == 0 && link != &regions->first) {
         *link = region->next;
         region_free(region);
-        return;
     }
-    trim(region);
 }
 
 void pixel_regions_clear(PixelRegions *regions)
@@ -150,12 +192,21 @@ void pixel_regions_clear(PixelRegions *regions)
     }
 }
 
-size_t pixel_regions_idle(const PixelRegions *regions)
+size_t pixel_regions_backed(const PixelRegions *regions)
 {
-    size_t bytes = 0;
+    size_t n = 0;
 
     for (const PixelRegion *region = regions->first; region; region = region->next)
-        for (size_t page = 0; page < N_PAGES; page++)
-            bytes += page_is_idle(region, page) ? PAGE_SIZE : 0;
-    return bytes;
+        for (size_t i = 0; i < N_PAGES; i++)
+            n += region->pages[i].backed;
+    return n * PAGE_SIZE;
+}
+
+size_t pixel_regions_idle(const PixelRegions *regions)
+{
+    size_t n = 0;
+
+    for (const PixelRegion *region = regions->first; region; region = region->next)
+        n += region->idle;
+    return n * PAGE_SIZE;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/display/qxl-parse-private.h"
 
+#include "common/image/pixel-store.h"
 #include "common/image/quic.h"
 
 #include <string.h>
@@ -91,30 +92,36 @@ static bool read_row_chunks(GuestReader *reader, QXLPHYSICAL first, RowPacker *p
     return false;
 }
 
-/* The pixels of a bitmap that was checked, rows packed. NULL if they cannot be read. */
+static bool read_rows(GuestReader *reader, const QXLBitmap *bitmap, RowPacker *packer, uint64_t size, GError **error)
+{
+    const uint8_t *data;
+
+    if (!(bitmap->flags & QXL_BITMAP_DIRECT))
+        return read_row_chunks(reader, bitmap->data, packer, size, error);
+    data = memslots_get(reader->slots, reader->group, bitmap->data, size, error);
+    if (data)
+        row_packer_add(packer, data, size);
+    return data != NULL;
+}
+
+/* The pixels of a bitmap that was checked, rows packed, from the pixel store. NULL if they cannot be read. */
 static uint8_t *read_pixels(GuestReader *reader, const QXLBitmap *bitmap, uint32_t packed, GError **error)
 {
     uint64_t size = (uint64_t)bitmap->stride * bitmap->y;
-    g_autofree uint8_t *pixels = NULL;
+    size_t packed_size = (size_t)packed * bitmap->y;
+    uint8_t *pixels;
     RowPacker packer = {.packed = packed, .stride = bitmap->stride};
 
     if (!guest_check_size(reader, bitmap->data, size, error) || !guest_charge(reader, size, error))
         return NULL;
-    packer.out = pixels = g_try_malloc((size_t)packed * bitmap->y);
+    packer.out = pixels = pixel_store_try_alloc(packed_size);
     if (!pixels) {
         IMAGE_ERROR(error, "no memory for a bitmap of %" G_GUINT64_FORMAT " bytes", size);
-        return NULL;
+    } else if (!read_rows(reader, bitmap, &packer, size, error)) {
+        pixel_store_free(pixels, packed_size);
+        pixels = NULL;
     }
-    if (bitmap->flags & QXL_BITMAP_DIRECT) {
-        const uint8_t *data = memslots_get(reader->slots, reader->group, bitmap->data, size, error);
-
-        if (!data)
-            return NULL;
-        row_packer_add(&packer, data, size);
-    } else if (!read_row_chunks(reader, bitmap->data, &packer, size, error)) {
-        return NULL;
-    }
-    return g_steal_pointer(&pixels);
+    return pixels;
 }
 
 uint32_t guest_color(const GuestReader *reader, uint32_t color)
@@ -260,7 +267,7 @@ static Image *read_bitmap(GuestReader *reader, const QXLImage *guest, bool mask,
             limit_indices(format, pixels, size, palette->n);
         }
         image = image_new_bitmap(guest->descriptor.id, format, top_down, bitmap.x, bitmap.y,
-                                 g_bytes_new_take(pixels, size), g_steal_pointer(&palette));
+                                 pixel_store_bytes(pixels, size), g_steal_pointer(&palette));
     }
     image->cacheable = guest->descriptor.flags & QXL_IMAGE_CACHE;
     /* Of what is no colour it means nothing; clients obey it if they do not cache the image. */

@@ -8,6 +8,7 @@ nothing.
 """
 import glob
 import os
+import statistics
 import time
 
 import session
@@ -15,6 +16,10 @@ from host import Host
 from session import LIBS, Session, display_figures
 
 
+ROUNDS = 3
+# field, heading, width, digits
+COLUMNS = (("server_s", "server s", 9, 2), ("cpu_s", "host s", 8, 2), ("alone_cpu_s", "alone", 8, 2),
+           ("wall_s", "wall s", 8, 2), ("peak_mb", "peak MB", 9, 1), ("bytes", "display bytes", 15, 0))
 DISPLAY_THREAD = "SPICE Worker"  # both libraries' name for it, one for each display
 
 
@@ -36,7 +41,8 @@ def usage_of(process):
     return sum(server), cpu_of(f"/proc/{process.pid}/stat")[1], peak / 1024
 
 
-def run_one(lib, recording):
+def play(lib, recording):
+    """With a client."""
     with Session(lib, recording) as s:
         s.tap.mark("play")
         server_before, before, _ = usage_of(s.source.process)
@@ -46,29 +52,37 @@ def run_one(lib, recording):
         seconds = time.monotonic() - begin
         figures = display_figures(s.wait_quiet(), "play")
         server, cpu, peak = usage_of(s.source.process)
+    return {"server_s": server - server_before, "cpu_s": cpu - before, "wall_s": seconds, "peak_mb": peak,
+            "bytes": figures["bytes"]}
+
+
+def play_alone(lib, recording):
     with Host(lib=lib, recording=recording.path, streaming="off") as host:
-        alone_before = usage_of(host.process)[1]
+        before = usage_of(host.process)[1]
         host.play_to(recording.commands, timeout=300)
         host.settle()
-        alone = usage_of(host.process)[1]
-    return {"server_s": round(server - server_before, 2), "cpu_s": round(cpu - before, 2), "wall_s": round(seconds, 2), "peak_mb": round(peak, 1),
-            "bytes": figures["bytes"], "alone_cpu_s": round(alone - alone_before, 2)}
+        return {"alone_cpu_s": usage_of(host.process)[1] - before}
 
 
 def run(arguments):
-    print("Flat-out replay with a client. server: CPU of the display threads; host: of the process; alone: without a client.\n"
-          f"{'recording':12}{'library':>8}{'server s':>9}{'host s':>8}{'alone':>8}{'wall s':>8}{'peak MB':>9}{'display bytes':>15}")
+    rounds = 1 if arguments.quick else ROUNDS
+    print(f"Flat-out replay with a client, medians of {rounds}. server: CPU of the display threads; host: of the process; "
+          "alone: without a client.\n"
+          f"{'recording':12}{'library':>8}" + "".join(f"{head:>{width}}" for _, head, width, _ in COLUMNS))
     results = []
     for recording in session.recordings(arguments.workloads):
         if arguments.only and recording.name not in arguments.only:
             continue
+        runs = {name: [] for name, _ in LIBS}
+        for _ in range(rounds):
+            for name, lib in LIBS:
+                runs[name].append({**play(lib, recording), **play_alone(lib, recording)})
         result = {"recording": recording.name}
-        for name, lib in LIBS:
-            one = result[name] = run_one(lib, recording)
-            print(f"{recording.name:12}{name:>8}{one['server_s']:>9.2f}{one['cpu_s']:>8.2f}{one['alone_cpu_s']:>8.2f}{one['wall_s']:>8.2f}"
-                  f"{one['peak_mb']:>9.1f}{one['bytes']:>15}", flush=True)
-        ratios = [result["ours"][f] / max(result["stock"][f], 0.01)
-                  for f in ("server_s", "cpu_s", "alone_cpu_s", "wall_s", "peak_mb", "bytes")]
-        print(f"{'':12}{'ratio':>8}" + "".join(f"{r:>{w}.2f}" for r, w in zip(ratios, (9, 8, 8, 8, 9, 15))), flush=True)
+        for name, _ in LIBS:
+            result[name] = {f: statistics.median(one[f] for one in runs[name]) for f, *_ in COLUMNS}
+            print(f"{recording.name:12}{name:>8}" +
+                  "".join(f"{result[name][f]:>{width}.{digits}f}" for f, _, width, digits in COLUMNS), flush=True)
+        print(f"{'':12}{'ratio':>8}" + "".join(f"{result['ours'][f] / max(result['stock'][f], 0.01):>{width}.2f}"
+                                               for f, _, width, _ in COLUMNS), flush=True)
         results.append(result)
     return results

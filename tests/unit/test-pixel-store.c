@@ -67,7 +67,7 @@ static void test_threads(void)
         g_thread_join(threads[i]);
 }
 
-/* In the order in which they came, as a dictionary drops them: blocks are used again. */
+/* In the order in which they came, as a dictionary drops them: memory is used again. */
 static void test_row(void)
 {
     GQueue row = G_QUEUE_INIT;
@@ -136,6 +136,38 @@ static void test_regions_full(void)
     pixel_regions_clear(&regions);
 }
 
+#define SMALL ((size_t)20000)
+
+/* Pieces that stay for long, many others between them, keep no more than themselves. */
+static void test_regions_pinned(void)
+{
+    PixelRegions regions = {NULL};
+    uint8_t *row[300] = {NULL}, *pinned[100];
+
+    for (unsigned i = 0; i < 20000; i++) {
+        uint8_t **oldest = &row[i % G_N_ELEMENTS(row)];
+
+        if (*oldest)
+            pixel_regions_free(&regions, *oldest, SMALL);
+        *oldest = pixel_regions_alloc(&regions, SMALL);
+        if (i % 200 == 0) {
+            pinned[i / 200] = pixel_regions_alloc(&regions, SMALL);
+            memset(pinned[i / 200], (int)(i / 200), SMALL);
+        }
+    }
+    /* 8 MB. */
+    g_assert_cmpuint(pixel_regions_backed(&regions) - pixel_regions_idle(&regions), <, 16 << 20);
+    for (unsigned i = 0; i < G_N_ELEMENTS(pinned); i++) {
+        for (size_t k = 0; k < SMALL; k++)
+            g_assert_cmpuint(pinned[i][k], ==, i);
+        pixel_regions_free(&regions, pinned[i], SMALL);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(row); i++)
+        pixel_regions_free(&regions, row[i], SMALL);
+    g_assert_cmpuint(pixel_regions_idle(&regions), ==, pixel_regions_backed(&regions));
+    pixel_regions_clear(&regions);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -144,5 +176,6 @@ int main(int argc, char **argv)
     g_test_add_func("/pixel-store/row", test_row);
     g_test_add_func("/pixel-store/regions/row", test_regions_row);
     g_test_add_func("/pixel-store/regions/full", test_regions_full);
+    g_test_add_func("/pixel-store/regions/pinned", test_regions_pinned);
     return g_test_run();
 }

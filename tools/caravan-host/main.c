@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <glib-unix.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -374,9 +375,17 @@ static void clean_up(void)
     g_queue_clear_full(&host.tasks, g_free);
 }
 
+/* What is freed here was a guest's memory, which no real host gives back and gets anew all the time. */
+static void keep_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+}
+
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
+    keep_memory();
     parse_arguments(&argc, &argv);
     host.loop = g_main_loop_new(NULL, FALSE);
     g_queue_init(&host.tasks);

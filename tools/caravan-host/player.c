@@ -27,15 +27,16 @@ struct Player {
 
     GMutex lock;
     GCond cond; /* the feeder waits for it */
+    bool waits; /* it does: signals that nobody waits for are dear, too */
     QXLInstance *qxl;
     bool paced, quit, ended, rebase;
     uint64_t limit, fed, fetched, outstanding;
     uint64_t polls, polls_at_last_fetch;
-    bool asked;                               /* somebody looked at the status: tell of the next empty poll */
-    GQueue rings[N_RINGS];                    /* of Command */
-    bool armed[N_RINGS];                      /* the worker sleeps until it is woken */
-    bool blocked;                             /* the worker found a command that has to wait for its surface id */
-    int64_t blocked_since;                    /* monotonic us */
+    bool asked;            /* somebody looked at the status: tell of the next empty poll (flat out: when all is fed) */
+    GQueue rings[N_RINGS]; /* of Command */
+    bool armed[N_RINGS];   /* the worker sleeps until it is woken */
+    bool blocked;          /* the worker found a command that has to wait for its surface id */
+    int64_t blocked_since; /* monotonic us */
     uint16_t destroys_held[SURFACE_ID_LIMIT]; /* DESTROY commands taken and not released, by id */
     GHashTable *live;                         /* own id -> CREATE command, in command order */
     Command *cursor;                          /* the last SET */
@@ -52,9 +53,26 @@ static bool rings_empty(const Player *player)
            g_queue_is_empty((GQueue *)&player->rings[RING_CURSOR]);
 }
 
+/* Commands are fed when their time has come, not as fast as possible. */
+static bool by_time(const Player *player)
+{
+    return player->paced && player->pace > 0;
+}
+
 static bool is_drained(const Player *player)
 {
     return rings_empty(player) && (player->fed == 0 || player->polls > player->polls_at_last_fetch);
+}
+
+/* In the feeding thread, with the lock held. `until`: monotonic us, 0 for ever. */
+static void feeder_wait(Player *player, int64_t until)
+{
+    player->waits = true;
+    if (until)
+        g_cond_wait_until(&player->cond, &player->lock, until);
+    else
+        g_cond_wait(&player->cond, &player->lock);
+    player->waits = false;
 }
 
 /* Device events, in the feeding thread while it reads. */
@@ -64,7 +82,7 @@ static bool wait_for_empty_rings(void *opaque)
     Player *player = opaque;
     g_mutex_lock(&player->lock);
     while (!rings_empty(player) && !player->quit)
-        g_cond_wait(&player->cond, &player->lock);
+        feeder_wait(player, 0);
     bool go_on = !player->quit;
     g_mutex_unlock(&player->lock);
     return go_on;
@@ -185,7 +203,7 @@ static bool wait_for_limit(Player *player)
 {
     while (!player->quit && player->fed >= player->limit) {
         player->rebase = true;
-        g_cond_wait(&player->cond, &player->lock);
+        feeder_wait(player, 0);
     }
     return !player->quit;
 }
@@ -198,10 +216,10 @@ static bool wait_for_turn(Player *player, PlayerRing ring, uint64_t time_ns)
         if (!wait_for_limit(player))
             return false;
         if (g_queue_get_length(&player->rings[ring]) >= RING_SIZE) {
-            g_cond_wait(&player->cond, &player->lock);
+            feeder_wait(player, 0);
             continue;
         }
-        if (!player->paced || player->pace <= 0 || time_ns == 0)
+        if (!by_time(player) || time_ns == 0)
             return true;
         int64_t now = g_get_monotonic_time();
         if (player->rebase || time_ns < player->base_time) {
@@ -212,7 +230,7 @@ static bool wait_for_turn(Player *player, PlayerRing ring, uint64_t time_ns)
         int64_t due = player->base_wall + (int64_t)((double)(time_ns - player->base_time) * us_per_ns / player->pace);
         if (now >= due)
             return true;
-        g_cond_wait_until(&player->cond, &player->lock, due);
+        feeder_wait(player, due);
     }
 }
 
@@ -234,9 +252,10 @@ static bool feed(Player *player, QXLCommandExt *ext)
     if (ext->cmd.data == 0) {
         player->fetched++; /* nothing to hand out */
     } else {
-        wake = g_queue_is_empty(&player->rings[ring]) || player->armed[ring];
-        player->armed[ring] = false;
         g_queue_push_tail(&player->rings[ring], command);
+        /* As a guest's driver does; and while the worker only looks from time to time, it is told of much to do. */
+        wake = player->armed[ring] || g_queue_get_length(&player->rings[ring]) == RING_SIZE / 2;
+        player->armed[ring] = false;
         command = NULL;
     }
     g_mutex_unlock(&player->lock);
@@ -438,8 +457,10 @@ bool player_take(Player *player, QXLInstance *qxl, PlayerRing ring, QXLCommandEx
         /* The worker polls the cursor ring first, so an empty display ring ends a round. */
         if (ring == RING_DISPLAY && rings_empty(player)) {
             player->polls++;
-            changed = player->asked;
-            player->asked = false;
+            if (player->asked && (by_time(player) || player->ended || player->fed >= player->limit)) {
+                changed = true;
+                player->asked = false;
+            }
         }
         command = NULL;
     } else {
@@ -454,8 +475,10 @@ bool player_take(Player *player, QXLInstance *qxl, PlayerRing ring, QXLCommandEx
         /* A feeder that found the ring full goes on when half of it is free: waking it for each command is dear. It may
          * also wait for the ring to be empty. */
         unsigned left = g_queue_get_length(&player->rings[ring]);
-        if (left == RING_SIZE / 2 || left == 0)
+        if (player->waits && (left == RING_SIZE / 2 || left == 0)) {
+            player->waits = false;
             g_cond_broadcast(&player->cond);
+        }
     }
     g_mutex_unlock(&player->lock);
     if (changed)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define BUFFER_SIZE (256 * 1024)
+#define PIPE_SIZE (1024 * 1024) /* what everybody may ask for */
 #define LINE_MAX_BYTES 4096
 #define PRIMARY_MAX_BYTES (1 << 30)
 
@@ -302,8 +303,11 @@ static bool open_input(Recording *r, const char *path, GError **error)
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "%s: no such file", path);
         return false;
     }
-    return g_spawn_async_with_pipes(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL,
-                                    NULL, &r->child, NULL, &r->fd, NULL, error);
+    if (!g_spawn_async_with_pipes(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL,
+                                  NULL, &r->child, NULL, &r->fd, NULL, error))
+        return false;
+    fcntl(r->fd, F_SETPIPE_SZ, PIPE_SIZE); /* if it fails there are more and smaller reads */
+    return true;
 }
 
 FILE *recording_open(const char *path, const RecordingEvents *events, void *opaque, Recording **recording,
