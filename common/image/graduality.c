@@ -7,6 +7,8 @@
 #define SCORE_EQUAL 2
 #define SCORE_CONTRAST 4
 #define SCORE_CLOSE (-1)
+/* Pictures of fewer pixels, as a power of two, are looked at in all rows. */
+#define FULL_SHIFT 18
 
 /* The three components, a byte each. */
 G_ALWAYS_INLINE static inline uint32_t load_pixel(uint8_t format, const uint8_t *pixels, uint64_t i)
@@ -59,11 +61,12 @@ G_ALWAYS_INLINE static inline int square_score(uint8_t format, uint64_t width, c
     return compare(pixel, right, contrast) + compare(pixel, below, contrast) + compare(pixel, across, contrast);
 }
 
-/* Squares of four pixels are taken in steps that let their columns wander. */
+/* Squares of four pixels are taken in steps that let their columns wander; of large pictures not in all rows. */
 G_ALWAYS_INLINE static inline Graduality sample(uint8_t format, uint64_t width, uint64_t height, const uint8_t *pixels,
                                                 int contrast)
 {
     const uint64_t step = 15 % width ? 15 : 14;
+    const uint64_t left_out = (width * height >> FULL_SHIFT) * width;
     uint64_t column = width / 2;
     int64_t score = 0, samples = 0;
 
@@ -79,7 +82,7 @@ G_ALWAYS_INLINE static inline Graduality sample(uint8_t format, uint64_t width, 
             score += square;
         samples += 3;
         for (column += step; column >= width; column -= width)
-            continue;
+            i += left_out;
     }
     /* The mean is below -0.03 (16 bits: below 0), or below 0.002. */
     if (format == SPICE_BITMAP_FMT_16BIT ? score < 0 : score * 100 < -12 * samples)

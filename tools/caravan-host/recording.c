@@ -324,6 +324,7 @@ FILE *recording_open(const char *path, const RecordingEvents *events, void *opaq
     g_queue_init(&r->times);
     FILE *stream = fopencookie(r, "r", (cookie_io_functions_t){.read = stream_read, .close = stream_close});
     g_assert(stream != NULL);
+    setvbuf(stream, NULL, _IOFBF, BUFFER_SIZE); /* pictures of megabytes go through it */
     *recording = r;
     return stream;
 }
