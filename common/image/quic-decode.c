@@ -160,6 +160,7 @@ G_ALWAYS_INLINE static inline void decode_pixel(Decoder *d, BitReader *in, Plane
     } else if (!d->first_row) {
         prediction = load_pixel(d->above, 0);
     }
+#pragma GCC unroll 3
     for (unsigned c = 0; c < channels; c++) {
         unsigned at = channels == 3 ? 16 - 8 * c : mask == 0xff ? 0 : 24;
         unsigned bucket = codes->bucket[context >> at & 0xff];

@@ -119,6 +119,7 @@ G_ALWAYS_INLINE static inline void put_pixel(BitWriter *out, const QuicCodes *co
     uint32_t w[3] = {0}, length; /* cppcheck does not see that there is at least one channel */
     uint64_t word;
 
+#pragma GCC unroll 3
     for (unsigned c = 0; c < channels; c++) {
         unsigned at = channel_shift(channels, shift, c);
 
@@ -143,6 +144,7 @@ G_ALWAYS_INLINE static inline void update(Plane *plane, const QuicCodes *codes, 
 {
     unsigned trigger = quic_trigger[plane->state.mask_bits];
 
+#pragma GCC unroll 3
     for (unsigned c = 0; c < channels; c++) {
         unsigned at = channel_shift(channels, shift, c);
 

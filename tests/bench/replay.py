@@ -13,14 +13,13 @@ import time
 
 import session
 from host import Host
-from session import LIBS, Session, display_figures
+from session import DISPLAY_THREAD, LIBS, Session, display_figures
 
 
 ROUNDS = 3
 # field, heading, width, digits
 COLUMNS = (("server_s", "server s", 9, 2), ("cpu_s", "host s", 8, 2), ("alone_cpu_s", "alone", 8, 2),
            ("wall_s", "wall s", 8, 2), ("peak_mb", "peak MB", 9, 1), ("bytes", "display bytes", 15, 0))
-DISPLAY_THREAD = "SPICE Worker"  # both libraries' name for it, one for each display
 
 
 def cpu_of(stat):

@@ -18,6 +18,7 @@ from host import Host, migrate  # noqa: E402
 from wiretap import DISPLAY, Wiretap  # noqa: E402
 
 ADDRESS = "127.0.0.1"
+DISPLAY_THREAD = "SPICE Worker"  # both libraries' name for it, one for each display
 LIBS = (("ours", os.path.join(TOP, "build", "lib")), ("stock", "stock"))
 MSG_MIGRATE = 1
 MSGC_MIGRATE_DATA = 5
