@@ -25,12 +25,28 @@ static bool is_space(int c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+static int next(ReplayText *t)
+{
+    if (t->has_back) {
+        t->has_back = false;
+        return t->back;
+    }
+    return getc_unlocked(t->file);
+}
+
+/* What next() gives next. ungetc() does more than is needed here. */
+static void put_back(ReplayText *t, int c)
+{
+    t->back = c;
+    t->has_back = true;
+}
+
 static int next_after_space(ReplayText *t)
 {
     int c;
 
     do {
-        c = getc_unlocked(t->file);
+        c = next(t);
     } while (is_space(c));
     return c;
 }
@@ -46,7 +62,7 @@ bool replay_text_ended(ReplayText *t)
     if (c == EOF) {
         return true;
     }
-    ungetc(c, t->file);
+    put_back(t, c);
     return false;
 }
 
@@ -81,7 +97,7 @@ void replay_text_words(ReplayText *t, const char *words)
             return;
         }
         if (p[1]) {
-            c = getc_unlocked(t->file);
+            c = next(t);
         }
     }
 }
@@ -94,7 +110,7 @@ static void read_colon(ReplayText *t)
     if (t->failed) {
         return;
     }
-    c = getc_unlocked(t->file);
+    c = next(t);
     if (c != ':') {
         fail_at(t, c, ":");
     }
@@ -114,9 +130,9 @@ static uint64_t read_number(ReplayText *t, bool *negative)
     c = next_after_space(t);
     if (c == '-' || c == '+') {
         *negative = c == '-';
-        c = getc_unlocked(t->file);
+        c = next(t);
     }
-    for (; c >= '0' && c <= '9'; c = getc_unlocked(t->file), digits++) {
+    for (; c >= '0' && c <= '9'; c = next(t), digits++) {
         if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, (uint64_t)(c - '0'), &value)) {
             replay_text_fail(t, REPLAY_ERROR_VALUE, "a number of more than 64 bits");
             return 0;
@@ -126,7 +142,7 @@ static uint64_t read_number(ReplayText *t, bool *negative)
         fail_at(t, c, digits == 0 ? "a number" : "the end of a number");
         return 0;
     }
-    ungetc(c, t->file);
+    put_back(t, c);
     return value;
 }
 

@@ -17,6 +17,8 @@
 
 typedef struct ReplayText {
     FILE *file; /* borrowed */
+    bool has_back;
+    int back; /* the character that follows a number, if has_back: it was read already */
     GError *error;
     bool failed;
 } ReplayText;
