@@ -300,29 +300,28 @@ static uint64_t *plane_init(Plane *plane, unsigned bits, uint32_t width, uint64_
 
 static bool encode_rows(Encoder *e, uint32_t height, bool top_down, const uint8_t *pixels)
 {
-    bool has_alpha = e->type == QUIC_TYPE_RGBA, expand = e->type < QUIC_TYPE_RGB32;
+    bool has_alpha = e->type == QUIC_TYPE_RGBA;
     size_t stride = (size_t)e->width * quic_pixel_bytes(e->type), row = (e->width + 1) / 2;
     size_t plane = 3 * (((size_t)e->width + 63) / 64) + row;
     /* What was coded last and where pixels are alike starts with zeros; the rest is written before it is read. */
-    g_autofree uint64_t *memory = g_new(uint64_t, plane * (1 + has_alpha) + row * (expand ? 3 : 1));
+    g_autofree uint64_t *memory = g_new(uint64_t, plane * (1 + has_alpha) + row * 3);
     uint64_t *at = memory;
-    uint8_t *expanded[2] = {0};
+    uint8_t *expanded[2]; /* also of what is so already: each pixel is read once, before it is looked at */
 
     memset(memory, 0, plane * (1 + has_alpha) * sizeof(uint64_t));
     at = plane_init(&e->color, quic_type_bits(e->type), e->width, at);
     if (has_alpha)
         at = plane_init(&e->alpha, 8, e->width, at);
     e->symbols = (uint32_t *)at;
-    for (unsigned i = 0; expand && i < 2; i++)
+    for (unsigned i = 0; i < 2; i++)
         expanded[i] = (uint8_t *)(at + row * (i + 1));
     for (uint32_t y = 0; y < height; y++) {
         const uint8_t *packed = pixels + stride * (top_down ? y : height - 1 - y);
 
         e->first_row = y == 0;
         e->above = e->row;
-        if (expand)
-            quic_row_expand(e->type, packed, e->width, expanded[y & 1]);
-        e->row = expand ? expanded[y & 1] : packed;
+        quic_row_expand(e->type, packed, e->width, expanded[y & 1]);
+        e->row = expanded[y & 1];
         if (!encode_planes(e))
             return false;
     }

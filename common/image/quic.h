@@ -38,7 +38,7 @@ uint8_t quic_format_of_type(QuicType type);
 
 /*
  * Appends the stream (header included) of `height` packed rows at `pixels` to `out`. The stream always starts with the
- * top row; `top_down` says whether `pixels` do too.
+ * top row; `top_down` says whether `pixels` do too. Each pixel is read once: a guest may change them meanwhile.
  * Gives the bytes appended, or 0 with `out` unchanged if the stream would be longer than `max_size` bytes or the
  * geometry is not legal for QUIC.
  */

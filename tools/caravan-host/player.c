@@ -39,6 +39,7 @@ struct Player {
     int64_t blocked_since; /* monotonic us */
     uint16_t destroys_held[SURFACE_ID_LIMIT]; /* DESTROY commands taken and not released, by id */
     GHashTable *live;                         /* own id -> CREATE command, in command order */
+    GPtrArray *released;                      /* Commands: freed by the feeder, which has made them */
     Command *cursor;                          /* the last SET */
 };
 
@@ -75,6 +76,25 @@ static void feeder_wait(Player *player, int64_t until)
     player->waits = false;
 }
 
+/* The same: wakes a worker that sleeps while there are commands. True: the lock was released meanwhile. */
+static bool wake_sleeper(Player *player)
+{
+    bool wake = false;
+    for (int i = 0; i < N_RINGS; i++) {
+        if (!player->armed[i] || g_queue_is_empty(&player->rings[i]))
+            continue;
+        player->armed[i] = false;
+        wake = true;
+    }
+    if (!wake)
+        return false;
+    QXLInstance *qxl = player->qxl;
+    g_mutex_unlock(&player->lock);
+    spice_qxl_wakeup(qxl);
+    g_mutex_lock(&player->lock);
+    return true;
+}
+
 /* Device events, in the feeding thread while it reads. */
 
 static bool wait_for_empty_rings(void *opaque)
@@ -82,7 +102,8 @@ static bool wait_for_empty_rings(void *opaque)
     Player *player = opaque;
     g_mutex_lock(&player->lock);
     while (!rings_empty(player) && !player->quit)
-        feeder_wait(player, 0);
+        if (!wake_sleeper(player))
+            feeder_wait(player, 0);
     bool go_on = !player->quit;
     g_mutex_unlock(&player->lock);
     return go_on;
@@ -203,7 +224,8 @@ static bool wait_for_limit(Player *player)
 {
     while (!player->quit && player->fed >= player->limit) {
         player->rebase = true;
-        feeder_wait(player, 0);
+        if (!wake_sleeper(player))
+            feeder_wait(player, 0);
     }
     return !player->quit;
 }
@@ -253,9 +275,11 @@ static bool feed(Player *player, QXLCommandExt *ext)
         player->fetched++; /* nothing to hand out */
     } else {
         g_queue_push_tail(&player->rings[ring], command);
-        /* As a guest's driver does; and while the worker only looks from time to time, it is told of much to do. */
-        wake = player->armed[ring] || g_queue_get_length(&player->rings[ring]) == RING_SIZE / 2;
-        player->armed[ring] = false;
+        /* Flat out the worker is told of half a ring, or when no more come: so a few commands are always taken
+         * together. In between it looks by itself from time to time. */
+        wake = by_time(player) ? player->armed[ring] : g_queue_get_length(&player->rings[ring]) == RING_SIZE / 2;
+        if (wake)
+            player->armed[ring] = false;
         command = NULL;
     }
     g_mutex_unlock(&player->lock);
@@ -269,11 +293,16 @@ static bool feed(Player *player, QXLCommandExt *ext)
 static gpointer feeder_main(gpointer opaque)
 {
     Player *player = opaque;
+    g_autoptr(GPtrArray) spare = g_ptr_array_new_with_free_func(command_unref);
     for (;;) {
         g_mutex_lock(&player->lock);
         bool go_on = wait_for_limit(player);
         QXLInstance *qxl = player->qxl;
+        GPtrArray *released = player->released;
+        player->released = spare;
         g_mutex_unlock(&player->lock);
+        spare = released;
+        g_ptr_array_set_size(spare, 0);
         if (!go_on)
             break;
         QXLCommandExt *ext = spice_replay_next_cmd(player->replay, qxl);
@@ -282,6 +311,7 @@ static gpointer feeder_main(gpointer opaque)
     }
     g_mutex_lock(&player->lock);
     player->ended = true;
+    wake_sleeper(player);
     g_mutex_unlock(&player->lock);
     player_changed(player);
     return NULL;
@@ -313,6 +343,7 @@ Player *player_new(const char *path, double pace, void (*changed)(void), GError 
     player->live = g_hash_table_new_full(NULL, NULL, NULL, command_unref);
     for (int i = 0; i < N_RINGS; i++)
         g_queue_init(&player->rings[i]);
+    player->released = g_ptr_array_new_with_free_func(command_unref);
     player->thread = g_thread_new("feeder", feeder_main, player);
     return player;
 }
@@ -334,6 +365,7 @@ void player_free(Player *player)
     player_stop(player);
     for (int i = 0; i < N_RINGS; i++)
         g_queue_clear_full(&player->rings[i], command_unref);
+    g_ptr_array_unref(player->released);
     g_hash_table_unref(player->live);
     command_unref(player->cursor);
     spice_replay_free(player->replay);
@@ -510,8 +542,8 @@ void player_release(Player *player, QXLReleaseInfoExt info)
         player->destroys_held[command->surface_id]--;
         changed = player->blocked;
     }
+    g_ptr_array_add(player->released, command);
     g_mutex_unlock(&player->lock);
-    command_unref(command);
     if (changed)
         player_changed(player); /* the main loop wakes the worker */
 }
