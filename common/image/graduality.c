@@ -10,30 +10,51 @@
 /* Pictures of fewer pixels, as a power of two, are looked at in all rows. */
 #define FULL_SHIFT 18
 
-/* The three components, a byte each. */
-G_ALWAYS_INLINE static inline uint32_t load_pixel(uint8_t format, const uint8_t *pixels, uint64_t i)
+/* Two neighbouring rows. */
+typedef struct Rows {
+    const Bitmap *bitmap;
+    uint64_t y; /* of the upper one; NO_ROW: none yet */
+    const uint8_t *upper, *lower;
+    uint8_t *buffer[2]; /* for them, if they are not in one piece */
+} Rows;
+
+#define NO_ROW G_MAXUINT64
+
+G_ALWAYS_INLINE static inline void rows_go_to(Rows *r, uint64_t y)
+{
+    if (G_LIKELY(r->y == y))
+        return;
+    if (r->y != NO_ROW && r->y + 1 == y) {
+        uint8_t *free = r->buffer[0];
+
+        r->upper = r->lower;
+        r->buffer[0] = r->buffer[1];
+        r->buffer[1] = free;
+    } else {
+        r->upper = bitmap_row(r->bitmap, (uint32_t)y, r->buffer[0]);
+    }
+    r->lower = bitmap_row(r->bitmap, (uint32_t)y + 1, r->buffer[1]);
+    r->y = y;
+}
+
+/* The three components of pixel x, a byte each. */
+G_ALWAYS_INLINE static inline uint32_t load_pixel(uint8_t format, const uint8_t *row, uint64_t x)
 {
     const uint8_t *p;
+    uint32_t v;
 
     switch (format) {
-    case SPICE_BITMAP_FMT_16BIT: {
-        uint32_t v;
-
-        p = pixels + 2 * i;
+    case SPICE_BITMAP_FMT_16BIT:
+        p = row + 2 * x;
         v = p[0] | (uint32_t)p[1] << 8;
         return (v & 0x1f) | (v & 0x3e0) << 3 | (v & 0x7c00) << 6;
-    }
     case SPICE_BITMAP_FMT_24BIT:
-        p = pixels + 3 * i;
-        break;
-    default: {
-        uint32_t v;
-
-        memcpy(&v, pixels + 4 * i, sizeof(v));
+        p = row + 3 * x;
+        return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
+    default:
+        memcpy(&v, row + 4 * x, sizeof(v));
         return GUINT32_FROM_LE(v) & 0xffffff;
     }
-    }
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
 }
 
 G_ALWAYS_INLINE static inline int compare(uint32_t a, uint32_t b, int contrast)
@@ -49,12 +70,11 @@ G_ALWAYS_INLINE static inline int compare(uint32_t a, uint32_t b, int contrast)
     return SCORE_CLOSE;
 }
 
-/* Of the pixel at i, those to the right of it, below, and across. */
-G_ALWAYS_INLINE static inline int square_score(uint8_t format, uint64_t width, const uint8_t *pixels, uint64_t i,
-                                               int contrast)
+/* Of pixel x in the upper row, those to the right of it, below, and across. */
+G_ALWAYS_INLINE static inline int square_score(uint8_t format, const Rows *r, uint64_t x, int contrast)
 {
-    uint32_t pixel = load_pixel(format, pixels, i), right = load_pixel(format, pixels, i + 1);
-    uint32_t below = load_pixel(format, pixels, i + width), across = load_pixel(format, pixels, i + width + 1);
+    uint32_t pixel = load_pixel(format, r->upper, x), right = load_pixel(format, r->upper, x + 1);
+    uint32_t below = load_pixel(format, r->lower, x), across = load_pixel(format, r->lower, x + 1);
 
     if (((pixel ^ right) | (pixel ^ below) | (pixel ^ across)) == 0)
         return 3 * SCORE_EQUAL;
@@ -62,27 +82,25 @@ G_ALWAYS_INLINE static inline int square_score(uint8_t format, uint64_t width, c
 }
 
 /* Squares of four pixels are taken in steps that let their columns wander; of large pictures not in all rows. */
-G_ALWAYS_INLINE static inline Graduality sample(uint8_t format, uint64_t width, uint64_t height, const uint8_t *pixels,
-                                                int contrast)
+G_ALWAYS_INLINE static inline Graduality sample(uint8_t format, const Image *image, Rows *rows, int contrast)
 {
-    const uint64_t step = 15 % width ? 15 : 14;
-    const uint64_t left_out = (width * height >> FULL_SHIFT) * width;
-    uint64_t column = width / 2;
+    const uint64_t width = image->width, height = image->height;
+    const uint64_t step = 15 % width ? 15 : 14, next_row = 1 + (width * height >> FULL_SHIFT);
+    uint64_t x = width / 2, y = 0;
     int64_t score = 0, samples = 0;
 
-    for (uint64_t i = width / 2; i < (height - 1) * width; i += step) {
+    while (y < height - 1) {
         int square;
 
-        if (column == width - 1) {
-            i--;
-            column--;
-        }
-        square = square_score(format, width, pixels, i, contrast);
+        if (x == width - 1)
+            x--;
+        rows_go_to(rows, y);
+        square = square_score(format, rows, x, contrast);
         if (square != 3 * SCORE_EQUAL) /* no other three scores add up to that */
             score += square;
         samples += 3;
-        for (column += step; column >= width; column -= width)
-            i += left_out;
+        for (x += step; x >= width; x -= width)
+            y += next_row;
     }
     /* The mean is below -0.03 (16 bits: below 0), or below 0.002. */
     if (format == SPICE_BITMAP_FMT_16BIT ? score < 0 : score * 100 < -12 * samples)
@@ -90,18 +108,27 @@ G_ALWAYS_INLINE static inline Graduality sample(uint8_t format, uint64_t width, 
     return score * 1000 < 8 * samples ? GRADUALITY_MEDIUM : GRADUALITY_LOW;
 }
 
-Graduality graduality_of_pixels(uint8_t format, uint32_t width, uint32_t height, const uint8_t *pixels)
+Graduality graduality_of_image(const Image *image)
 {
-    if (width < 2 || height < 2)
+    const Bitmap *bitmap = &image->bitmap;
+    g_autofree uint8_t *buffers = NULL;
+    Rows rows = {.bitmap = bitmap, .y = NO_ROW};
+
+    if (image->width < 2 || image->height < 2)
         return GRADUALITY_LOW;
-    switch (format) {
+    if (bitmap->source) {
+        buffers = g_malloc(2 * (size_t)bitmap->stride);
+        rows.buffer[0] = buffers;
+        rows.buffer[1] = buffers + bitmap->stride;
+    }
+    switch (bitmap->format) {
     case SPICE_BITMAP_FMT_16BIT:
-        return sample(SPICE_BITMAP_FMT_16BIT, width, height, pixels, 8);
+        return sample(SPICE_BITMAP_FMT_16BIT, image, &rows, 8);
     case SPICE_BITMAP_FMT_24BIT:
-        return sample(SPICE_BITMAP_FMT_24BIT, width, height, pixels, 60);
+        return sample(SPICE_BITMAP_FMT_24BIT, image, &rows, 60);
     case SPICE_BITMAP_FMT_32BIT:
     case SPICE_BITMAP_FMT_RGBA:
-        return sample(SPICE_BITMAP_FMT_32BIT, width, height, pixels, 60);
+        return sample(SPICE_BITMAP_FMT_32BIT, image, &rows, 60);
     default:
         return GRADUALITY_LOW;
     }

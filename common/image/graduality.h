@@ -13,5 +13,6 @@ typedef enum Graduality {
     GRADUALITY_HIGH,   /* a photograph */
 } Graduality;
 
-/* Of packed rows. Formats other than 16BIT, 24BIT, 32BIT and RGBA give LOW; byte 3 and bit 15 do not count. */
-Graduality graduality_of_pixels(uint8_t format, uint32_t width, uint32_t height, const uint8_t *pixels);
+/* Of a BITMAP. Formats other than 16BIT, 24BIT, 32BIT and RGBA give LOW; byte 3 and bit 15 do not count. Looks at rows
+ * where they are. */
+Graduality graduality_of_image(const Image *image);

@@ -86,6 +86,16 @@ const uint8_t *bitmap_peek(const Bitmap *bitmap)
     return pixels ? pixels : g_bytes_get_data(bitmap_data(bitmap), NULL);
 }
 
+const uint8_t *bitmap_row(const Bitmap *bitmap, uint32_t row, uint8_t *buffer)
+{
+    PixelSource *source = bitmap->source;
+    uint64_t offset = (uint64_t)bitmap->stride * row;
+
+    if (source && !source->data)
+        return source->part(source, offset, bitmap->stride, buffer);
+    return (const uint8_t *)g_bytes_get_data(bitmap_data(bitmap), NULL) + offset;
+}
+
 uint64_t image_byte_size(const Image *image)
 {
     return (uint64_t)image->bitmap.stride * image->height;

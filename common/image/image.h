@@ -40,6 +40,8 @@ struct PixelSource {
     /* Where the packed pixels are now, or NULL if they are not in one piece. Their values may change while they are
      * read. */
     const uint8_t *(*peek)(PixelSource *source);
+    /* `size` of the packed bytes from `offset` on: where they are, or copied to `buffer`. The same holds for them. */
+    const uint8_t *(*part)(PixelSource *source, uint64_t offset, uint64_t size, uint8_t *buffer);
     void (*free)(PixelSource *source); /* not what `data` has */
 };
 
@@ -83,6 +85,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Image, image_unref)
 GBytes *bitmap_data(const Bitmap *bitmap);
 /* The same for one look at them, which may save the copy; valid until the next call for this bitmap. */
 const uint8_t *bitmap_peek(const Bitmap *bitmap);
+/* One row as it is stored, for one look at it, without having all copied: where it is, or in `buffer` (`stride` bytes).
+ * Nobody knows whether two looks show the same. */
+const uint8_t *bitmap_row(const Bitmap *bitmap, uint32_t row, uint8_t *buffer);
 /* stride * height of an image of type BITMAP. */
 uint64_t image_byte_size(const Image *image);
 

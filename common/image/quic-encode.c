@@ -298,14 +298,15 @@ static uint64_t *plane_init(Plane *plane, unsigned bits, uint32_t width, uint64_
     return at + 3 * (size_t)words + (width + 1) / 2;
 }
 
-static bool encode_rows(Encoder *e, uint32_t height, bool top_down, const uint8_t *pixels)
+static bool encode_rows(Encoder *e, uint32_t height, bool top_down, QuicRow row_of, const void *opaque)
 {
     bool has_alpha = e->type == QUIC_TYPE_RGBA;
-    size_t stride = (size_t)e->width * quic_pixel_bytes(e->type), row = (e->width + 1) / 2;
+    size_t row = (e->width + 1) / 2;
     size_t plane = 3 * (((size_t)e->width + 63) / 64) + row;
     /* What was coded last and where pixels are alike starts with zeros; the rest is written before it is read. */
-    g_autofree uint64_t *memory = g_new(uint64_t, plane * (1 + has_alpha) + row * 3);
+    g_autofree uint64_t *memory = g_new(uint64_t, plane * (1 + has_alpha) + row * 4);
     uint64_t *at = memory;
+    uint8_t *buffer;
     uint8_t *expanded[2]; /* also of what is so already: each pixel is read once, before it is looked at */
 
     memset(memory, 0, plane * (1 + has_alpha) * sizeof(uint64_t));
@@ -315,8 +316,9 @@ static bool encode_rows(Encoder *e, uint32_t height, bool top_down, const uint8_
     e->symbols = (uint32_t *)at;
     for (unsigned i = 0; i < 2; i++)
         expanded[i] = (uint8_t *)(at + row * (i + 1));
+    buffer = (uint8_t *)(at + row * 3);
     for (uint32_t y = 0; y < height; y++) {
-        const uint8_t *packed = pixels + stride * (top_down ? y : height - 1 - y);
+        const uint8_t *packed = row_of(opaque, top_down ? y : height - 1 - y, buffer);
 
         e->first_row = y == 0;
         e->above = e->row;
@@ -338,8 +340,8 @@ static bool write_end(BitWriter *out)
     return true;
 }
 
-size_t quic_encode(QuicType type, uint32_t width, uint32_t height, bool top_down, const uint8_t *pixels,
-                   WireWriter *writer, size_t max_size)
+size_t quic_encode_rows(QuicType type, uint32_t width, uint32_t height, bool top_down, QuicRow row, const void *opaque,
+                        WireWriter *writer, size_t max_size)
 {
     Encoder e = {.type = type, .width = width, .out = {.writer = writer, .start = writer->size, .limit = max_size}};
     const uint32_t header[QUIC_HEADER_SIZE / 4] = {QUIC_MAGIC, QUIC_VERSION, type, width, height};
@@ -350,10 +352,30 @@ size_t quic_encode(QuicType type, uint32_t width, uint32_t height, bool top_down
     for (unsigned i = 0; i < G_N_ELEMENTS(header); i++)
         wire_write_u32(writer, header[i]);
     e.out.p = e.out.end = writer->data + writer->size;
-    ok = encode_rows(&e, height, top_down, pixels) && write_end(&e.out);
+    ok = encode_rows(&e, height, top_down, row, opaque) && write_end(&e.out);
     writer->size = e.out.start;
     if (!ok || used_bytes(&e.out) > max_size)
         return 0;
     writer->size += used_bytes(&e.out);
     return writer->size - e.out.start;
+}
+
+typedef struct PackedRows {
+    const uint8_t *pixels;
+    size_t stride;
+} PackedRows;
+
+static const uint8_t *packed_row(const void *opaque, uint32_t number, uint8_t *buffer)
+{
+    const PackedRows *rows = opaque;
+
+    return rows->pixels + rows->stride * number;
+}
+
+size_t quic_encode(QuicType type, uint32_t width, uint32_t height, bool top_down, const uint8_t *pixels,
+                   WireWriter *writer, size_t max_size)
+{
+    PackedRows rows = {pixels, (size_t)width * quic_pixel_bytes(type)};
+
+    return quic_encode_rows(type, width, height, top_down, packed_row, &rows, writer, max_size);
 }

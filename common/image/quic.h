@@ -44,6 +44,11 @@ uint8_t quic_format_of_type(QuicType type);
  */
 size_t quic_encode(QuicType type, uint32_t width, uint32_t height, bool top_down, const uint8_t *pixels,
                    WireWriter *out, size_t max_size);
+/* The same of rows that row(opaque, number as stored, buffer of one packed row) gives: where they are, or in the
+ * buffer. Asks once for each, in the order of the stream. */
+typedef const uint8_t *(*QuicRow)(const void *opaque, uint32_t number, uint8_t *buffer);
+size_t quic_encode_rows(QuicType type, uint32_t width, uint32_t height, bool top_down, QuicRow row, const void *opaque,
+                        WireWriter *out, size_t max_size);
 
 /* Reads and checks the header only. */
 bool quic_read_header(const uint8_t *data, size_t size, QuicInfo *info, GError **error);

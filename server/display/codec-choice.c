@@ -21,8 +21,7 @@ static bool quic_possible(const Image *image)
 
 static bool is_photograph(const Image *image)
 {
-    return graduality_of_pixels(image->bitmap.format, image->width, image->height, bitmap_peek(&image->bitmap)) ==
-           GRADUALITY_HIGH;
+    return graduality_of_image(image) == GRADUALITY_HIGH;
 }
 
 static Codec photograph_codec(const CodecPolicy *policy, const Image *image)

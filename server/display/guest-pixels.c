@@ -118,6 +118,25 @@ static const uint8_t *guest_pixels_peek(PixelSource *source)
     return pixels->n == 1 ? pixels->pieces[0].data : NULL;
 }
 
+static const uint8_t *guest_pixels_part(PixelSource *source, uint64_t offset, uint64_t size, uint8_t *buffer)
+{
+    const GuestPiece *piece = ((GuestPixels *)source)->pieces;
+    uint8_t *out = buffer;
+
+    for (; offset >= piece->size; piece++)
+        offset -= piece->size;
+    if (size <= piece->size - offset)
+        return piece->data + offset;
+    for (; size > 0; piece++, offset = 0) {
+        uint64_t n = MIN(size, piece->size - offset);
+
+        guest_copy(out, piece->data + offset, n);
+        out += n;
+        size -= n;
+    }
+    return buffer;
+}
+
 static void guest_pixels_free(PixelSource *source)
 {
     end_loan((GuestPixels *)source);
@@ -131,6 +150,7 @@ PixelSource *guest_pixels_new(GuestLoan *loan, const GuestPiece *pieces, size_t 
 
     pixels->base.load = guest_pixels_load;
     pixels->base.peek = guest_pixels_peek;
+    pixels->base.part = guest_pixels_part;
     pixels->base.free = guest_pixels_free;
     pixels->bytes = bytes;
     pixels->n = n;

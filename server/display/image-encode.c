@@ -67,14 +67,19 @@ static bool encode_lz4(const Image *image, WireWriter *stream, WireImage *out)
     return lz4_encode(bitmap->format, image->width, image->height, bitmap->top_down, pixels, stream, size) > 0;
 }
 
+static const uint8_t *row_of_bitmap(const void *bitmap, uint32_t number, uint8_t *buffer)
+{
+    return bitmap_row(bitmap, number, buffer);
+}
+
 /* Straight from guest memory, if the pixels are still there. */
 static bool encode_quic(const Image *image, WireWriter *stream, WireImage *out)
 {
     const Bitmap *bitmap = &image->bitmap;
 
     out->type = SPICE_IMAGE_TYPE_QUIC;
-    return quic_encode(quic_type_for_format(bitmap->format), image->width, image->height, bitmap->top_down,
-                       bitmap_peek(bitmap), stream, (size_t)image_byte_size(image)) > 0;
+    return quic_encode_rows(quic_type_for_format(bitmap->format), image->width, image->height, bitmap->top_down,
+                            row_of_bitmap, bitmap, stream, (size_t)image_byte_size(image)) > 0;
 }
 
 static bool encode_jpeg(const Image *image, WireWriter *stream, WireImage *out)

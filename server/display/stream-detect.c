@@ -95,9 +95,7 @@ static bool take_trace(StreamDetector *detector, const StreamShape *shape, gint6
 
 static bool is_gradual(const StreamDetector *detector, const Image *image)
 {
-    return detector->mode != SPICE_STREAM_VIDEO_FILTER ||
-           graduality_of_pixels(image->bitmap.format, image->width, image->height, bitmap_peek(&image->bitmap)) !=
-               GRADUALITY_LOW;
+    return detector->mode != SPICE_STREAM_VIDEO_FILTER || graduality_of_image(image) != GRADUALITY_LOW;
 }
 
 bool stream_detector_add(StreamDetector *detector, const DrawOp *op, const StreamShape *shape, gint64 now,

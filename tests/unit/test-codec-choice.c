@@ -105,9 +105,12 @@ static void test_others(void)
 
 static Graduality graduality(QuicType type, const char *kind, unsigned w, unsigned h)
 {
-    g_autofree uint8_t *pixels = quic_image_new(type, kind, w, h, 1);
+    uint8_t *pixels = quic_image_new(type, kind, w, h, 1);
+    size_t size = (size_t)w * h * quic_image_pixel_bytes(type);
+    g_autoptr(Image) image =
+        image_new_bitmap(1, quic_format_of_type(type), true, w, h, g_bytes_new_take(pixels, size), NULL);
 
-    return graduality_of_pixels(quic_format_of_type(type), w, h, pixels);
+    return graduality_of_image(image);
 }
 
 static void test_graduality(void)

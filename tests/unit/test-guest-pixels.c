@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Pixels that stay in guest memory, and when the guest gets its resources back. */
+#include "common/image/graduality.h"
+#include "common/image/quic.h"
 #include "tests/unit/qxl-guest.h"
 
 #define SIZE (8 * 8 * 4)
@@ -86,6 +88,40 @@ static void test_life(void)
     lender_clear(&lender);
 }
 
+static const uint8_t *row_of(const void *bitmap, uint32_t number, uint8_t *buffer)
+{
+    return bitmap_row(bitmap, number, buffer);
+}
+
+/* Rows are where they are, but for one that is cut; nothing is copied for good, and QUIC makes the same of them. */
+static void test_rows(void)
+{
+    Lender lender;
+    Image *images[2];
+    uint8_t buffer[32];
+    g_auto(WireWriter) wanted = {0}, got = {0};
+
+    lender_init(&lender, SIZE * 10);
+    lend(&lender, 0, 2, images);
+    for (uint32_t y = 0; y < 8; y++) {
+        const uint8_t *whole = bitmap_row(&images[0]->bitmap, y, buffer);
+        const uint8_t *cut = bitmap_row(&images[1]->bitmap, y, buffer);
+
+        g_assert_true(whole == lender.memory[0] + 32 * y);
+        g_assert_true(cut == (y == 3 ? buffer : whole)); /* bytes 96 to 127: the second piece starts with 100 */
+        g_assert_cmpmem(cut, 32, whole, 32);
+    }
+    g_assert_cmpint(graduality_of_image(images[1]), ==, graduality_of_image(images[0]));
+    g_assert_cmpuint(quic_encode(QUIC_TYPE_RGB32, 8, 8, false, lender.memory[0], &wanted, SIZE_MAX), >, 0);
+    quic_encode_rows(QUIC_TYPE_RGB32, 8, 8, false, row_of, &images[1]->bitmap, &got, SIZE_MAX);
+    g_assert_cmpmem(got.data, got.size, wanted.data, wanted.size);
+    g_assert_null(images[1]->bitmap.source->data);
+    image_unref(images[0]);
+    image_unref(images[1]);
+    g_assert_cmpstr(lender.released->str, ==, "0");
+    lender_clear(&lender);
+}
+
 static void test_call_in(void)
 {
     Lender lender;
@@ -164,6 +200,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/guest-pixels/life", test_life);
+    g_test_add_func("/guest-pixels/rows", test_rows);
     g_test_add_func("/guest-pixels/call-in", test_call_in);
     g_test_add_func("/guest-pixels/limit", test_limit);
     g_test_add_func("/guest-pixels/command", test_command);
