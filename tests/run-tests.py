@@ -6,7 +6,7 @@ C tests are GLib test programs (TAP). They run in the builds that their name ask
 every one under ASan+UBSan (build/asan), those listed in TSAN also under TSan (build/tsan).
 Python tests (tests/integration/test_*.py, tests/interop/test_*.py) print TAP as well and drive real peers.
 
-  run-tests.py [--fast] [-k SUBSTRING] [-j N]     --fast: only the plain build, no sanitizers; -j: so many at a time
+  run-tests.py [-k SUBSTRING] [--fast] [-j N]     --fast: only the plain build, no sanitizers; -j: so many at a time
   run-tests.py --list-tsan                        prints the programs that the TSan build must have
 """
 import argparse, concurrent.futures, glob, os, re, subprocess, sys, time
