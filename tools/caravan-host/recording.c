@@ -323,7 +323,11 @@ FILE *recording_open(const char *path, const RecordingEvents *events, void *opaq
     r->buffer = g_malloc(BUFFER_SIZE);
     g_queue_init(&r->times);
     FILE *stream = fopencookie(r, "r", (cookie_io_functions_t){.read = stream_read, .close = stream_close});
-    g_assert(stream != NULL);
+    if (stream == NULL) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOMEM, "%s: no memory for a stream", path);
+        stream_close(r);
+        return NULL;
+    }
     setvbuf(stream, NULL, _IOFBF, BUFFER_SIZE); /* pictures of megabytes go through it */
     *recording = r;
     return stream;
