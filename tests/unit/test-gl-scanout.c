@@ -90,7 +90,7 @@ static void expect_fd(RawClient *raw, const char *text)
     while ((n = recvmsg(raw->fd, &msg, MSG_DONTWAIT)) < 0)
         host_iterate(10);
     g_assert_cmpint(n, ==, 1);
-    g_assert_cmpint(byte, ==, '@');
+    g_assert_true(byte == '@');
     cmsg = CMSG_FIRSTHDR(&msg);
     g_assert_nonnull(cmsg);
     g_assert_cmpint(cmsg->cmsg_type, ==, SCM_RIGHTS);

@@ -158,7 +158,7 @@ static void test_pictures(gconstpointer opaque)
     if (!stream_open(&s, codec, 100000000))
         return;
     for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++)
-        for (uint8_t f = SPICE_BITMAP_FMT_16BIT; f <= SPICE_BITMAP_FMT_RGBA; f++) {
+        for (uint8_t f = SPICE_BITMAP_FMT_16BIT; f <= (uint8_t)SPICE_BITMAP_FMT_RGBA; f++) {
             int32_t w = sizes[i][0], h = sizes[i][1];
             Rect whole = {0, 0, w, h}, part = {w / 3, h / 4, w - w / 5, h - h / 7};
 

@@ -48,7 +48,7 @@ static void test_round_trips(void)
 {
     static const uint16_t sizes[][2] = {{1, 1}, {3, 3}, {17, 13}, {100, 60}, {40, 33}, {1, 40}, {40, 1}};
 
-    for (uint8_t f = SPICE_BITMAP_FMT_16BIT; f <= SPICE_BITMAP_FMT_RGBA; f++)
+    for (uint8_t f = SPICE_BITMAP_FMT_16BIT; f <= (uint8_t)SPICE_BITMAP_FMT_RGBA; f++)
         for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++) {
             unsigned w = sizes[i][0], h = sizes[i][1];
             g_autofree uint8_t *pixels = codec_image((LzType)f, "soft", w, h, 1);

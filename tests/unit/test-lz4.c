@@ -22,7 +22,7 @@ static void test_round_trips(void)
 {
     static const uint16_t sizes[][2] = {{1, 1}, {5, 1}, {3, 3}, {17, 13}, {33, 31}, {1, 300}, {300, 1}, {320, 200}};
 
-    for (uint8_t f = SPICE_BITMAP_FMT_16BIT; f <= SPICE_BITMAP_FMT_RGBA; f++)
+    for (uint8_t f = SPICE_BITMAP_FMT_16BIT; f <= (uint8_t)SPICE_BITMAP_FMT_RGBA; f++)
         for (unsigned k = 0; k < G_N_ELEMENTS(kinds); k++)
             for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++) {
                 unsigned w = sizes[i][0], h = sizes[i][1];

@@ -236,7 +236,7 @@ static void test_bad_geometry(void)
     g_assert_cmpuint(quic_type_for_format(SPICE_BITMAP_FMT_8BIT), ==, 0);
     g_assert_cmpuint(quic_type_for_format(0), ==, 0);
     g_assert_cmpuint(quic_type_for_format(11), ==, 0);
-    for (uint8_t format = SPICE_BITMAP_FMT_16BIT; format <= SPICE_BITMAP_FMT_RGBA; format++)
+    for (uint8_t format = SPICE_BITMAP_FMT_16BIT; format <= (uint8_t)SPICE_BITMAP_FMT_RGBA; format++)
         g_assert_cmpuint(quic_format_of_type(quic_type_for_format(format)), ==, format);
     g_assert_cmpuint(quic_format_of_type(QUIC_TYPE_GRAY), ==, SPICE_BITMAP_FMT_8BIT_A);
     g_assert_cmpuint(quic_format_of_type(0), ==, 0);

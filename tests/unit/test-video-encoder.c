@@ -63,7 +63,7 @@ static void test_mjpeg(void)
 
     g_assert_nonnull(encoder);
     g_assert_cmpuint(video_encoder_codec(encoder), ==, SPICE_VIDEO_CODEC_TYPE_MJPEG);
-    for (uint8_t f = SPICE_BITMAP_FMT_16BIT; f <= SPICE_BITMAP_FMT_RGBA; f++)
+    for (uint8_t f = SPICE_BITMAP_FMT_16BIT; f <= (uint8_t)SPICE_BITMAP_FMT_RGBA; f++)
         for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++)
             for (int top_down = 0; top_down < 2; top_down++) {
                 int32_t w = sizes[i][0], h = sizes[i][1];
