@@ -3,9 +3,10 @@
 
 For each kind of image a recording is made: one large picture after the other is drawn, none of them cacheable. A host
 plays it with a client that reads everything. The next picture is drawn when the one before it has been sent, so that
-none is dropped. The first ones, which fill the dictionary's window and the memory for it, do not count. From the CPU time of the display's thread that of a host without a client is taken away: what remains
-is codec and sending; the median of some rounds counts. The pictures of the last kind, "recorded", are what the first recording of CARAVAN_WORKLOADS (or
-album-small) draws. MB are those of the raw pixels, ratio of the bytes: sent to raw.
+none is dropped. The first ones, which fill the dictionary's window and the memory for it, do not count. From the CPU
+time of the display's thread that of a host without a client is taken away: what remains is codec and sending; the
+median of some rounds counts. The pictures of the last kind, "recorded", are what the first recording of
+CARAVAN_WORKLOADS (or album-small) draws. MB are those of the raw pixels, ratio of the bytes: sent to raw.
 """
 import math
 import os
