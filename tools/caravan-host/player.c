@@ -54,6 +54,21 @@ static bool rings_empty(const Player *player)
            g_queue_is_empty((GQueue *)&player->rings[RING_CURSOR]);
 }
 
+/* A CREATE has to wait while the library still holds a DESTROY of the same id. With the lock held. */
+static bool must_wait(const Player *player, const Command *command)
+{
+    return command->kind == COMMAND_CREATE && command->surface_id < SURFACE_ID_LIMIT &&
+           player->destroys_held[command->surface_id] > 0;
+}
+
+/* What can be taken from a ring now, or NULL; with the lock held. A command that must wait counts as none: its release
+ * wakes the worker. */
+static Command *next_command(Player *player, PlayerRing ring)
+{
+    Command *command = g_queue_peek_head(&player->rings[ring]);
+    return command != NULL && !must_wait(player, command) ? command : NULL;
+}
+
 /* Commands are fed when their time has come, not as fast as possible. */
 static bool by_time(const Player *player)
 {
@@ -81,7 +96,7 @@ static bool wake_sleeper(Player *player)
 {
     bool wake = false;
     for (int i = 0; i < N_RINGS; i++) {
-        if (!player->armed[i] || g_queue_is_empty(&player->rings[i]))
+        if (!player->armed[i] || next_command(player, i) == NULL)
             continue;
         player->armed[i] = false;
         wake = true;
@@ -465,13 +480,6 @@ GArray *player_loadvm_commands(Player *player)
 
 /* Device callbacks */
 
-/* A CREATE has to wait while the library still holds a DESTROY of the same id. With the lock held. */
-static bool must_wait(const Player *player, const Command *command)
-{
-    return command->kind == COMMAND_CREATE && command->surface_id < SURFACE_ID_LIMIT &&
-           player->destroys_held[command->surface_id] > 0;
-}
-
 bool player_take(Player *player, QXLInstance *qxl, PlayerRing ring, QXLCommandExt *ext)
 {
     bool changed = false;
@@ -521,9 +529,7 @@ bool player_take(Player *player, QXLInstance *qxl, PlayerRing ring, QXLCommandEx
 bool player_ring_armed(Player *player, QXLInstance *qxl, PlayerRing ring)
 {
     g_mutex_lock(&player->lock);
-    Command *command = g_queue_peek_head(&player->rings[ring]);
-    /* A command that must wait counts as none: its release wakes the worker. */
-    bool armed = player->qxl != qxl || command == NULL || must_wait(player, command);
+    bool armed = player->qxl != qxl || next_command(player, ring) == NULL;
     if (player->qxl == qxl)
         player->armed[ring] = armed;
     g_mutex_unlock(&player->lock);
