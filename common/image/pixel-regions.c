@@ -93,6 +93,12 @@ static size_t find_place(const PixelRegion *region, size_t n)
     return first;
 }
 
+/* Behind the grains of first..end-1 that are in the page of the first one. */
+static size_t end_in_page(size_t first, size_t end)
+{
+    return MIN(end, (first / PAGE_GRAINS + 1) * PAGE_GRAINS);
+}
+
 static uint8_t *take(PixelRegion *region, size_t first, size_t size)
 {
     size_t end = first + grains(size);
@@ -101,7 +107,7 @@ static uint8_t *take(PixelRegion *region, size_t first, size_t size)
     memset(region->taken + first, 1, end - first);
     for (size_t i = first; i < end;) {
         Page *page = &region->pages[i / PAGE_GRAINS];
-        size_t page_end = MIN(end, (i / PAGE_GRAINS + 1) * PAGE_GRAINS);
+        size_t page_end = end_in_page(i, end);
 
         if (page->backed && page->used == 0)
             region->idle--;
@@ -148,7 +154,7 @@ static void give_back(PixelRegion *region, size_t first, size_t end)
     memset(region->taken + first, 0, end - first);
     for (size_t i = first; i < end;) {
         Page *page = &region->pages[i / PAGE_GRAINS];
-        size_t page_end = MIN(end, (i / PAGE_GRAINS + 1) * PAGE_GRAINS);
+        size_t page_end = end_in_page(i, end);
 
         page->used -= (uint32_t)(page_end - i);
         if (page->used == 0)
