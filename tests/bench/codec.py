@@ -139,18 +139,6 @@ def write_recording(path, pictures, draws):
                   b"flags 0\npoint 0 0\nimage 0\n")
 
 
-def cpu_of(process):
-    """CPU seconds of the display threads, by the scheduler's clock."""
-    total = 0
-    for task in os.listdir(f"/proc/{process.pid}/task"):
-        with open(f"/proc/{process.pid}/task/{task}/comm") as stream:
-            if stream.read().strip() != session.DISPLAY_THREAD:
-                continue
-        with open(f"/proc/{process.pid}/task/{task}/schedstat") as stream:
-            total += int(stream.read().split()[0])
-    return total / 1e9
-
-
 def sent_images(tap):
     """{kind: {count, bytes, pixels}} of what the display channels carried."""
     images = {}
@@ -175,12 +163,12 @@ def settled_count(tap):
 
 
 def play(host, first, draws, wait):
-    before = cpu_of(host.process)
+    before = session.display_cpu(host.process)
     for n in range(draws):
         host.play_to(first + n + 1, timeout=60)
         host.settle()
         wait(n + 1)
-    return cpu_of(host.process) - before
+    return session.display_cpu(host.process) - before
 
 
 def run_one(lib, codec, path, draws):

@@ -6,15 +6,13 @@ unpacks and feeds the recording, and the same with a host that has no client. Pe
 is sent depends on timing (what is drawn over is dropped), so the display bytes are given too. For information: it fails
 nothing.
 """
-import glob
 import os
 import statistics
 import time
 
 import session
 from host import Host
-from session import DISPLAY_THREAD, LIBS, Session, display_figures
-
+from session import LIBS, Session, display_cpu, display_figures
 
 ROUNDS = 3
 # field, heading, width, digits
@@ -22,22 +20,13 @@ COLUMNS = (("server_s", "server s", 9, 2), ("cpu_s", "host s", 8, 2), ("alone_cp
            ("wall_s", "wall s", 8, 2), ("peak_mb", "peak MB", 9, 1), ("bytes", "display bytes", 15, 0))
 
 
-def cpu_of(stat):
-    """(name, CPU seconds so far) of a process or thread, by its stat file."""
-    with open(stat) as stream:
-        head, fields = stream.read().rsplit(")", 1)
-    fields = fields.split()
-    return head.split("(", 1)[1], (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def usage_of(process):
     """(CPU seconds of the display threads, of the process, peak resident MB) so far."""
-    threads = [cpu_of(path) for path in glob.glob(f"/proc/{process.pid}/task/*/stat")]
-    server = [cpu for name, cpu in threads if name == DISPLAY_THREAD]
-    assert server, f"no thread named {DISPLAY_THREAD}: {threads}"
+    with open(f"/proc/{process.pid}/stat") as stream:
+        fields = stream.read().rsplit(")", 1)[1].split()
     with open(f"/proc/{process.pid}/status") as stream:
         peak = next(int(line.split()[1]) for line in stream if line.startswith("VmHWM"))
-    return sum(server), cpu_of(f"/proc/{process.pid}/stat")[1], peak / 1024
+    return display_cpu(process), (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), peak / 1024
 
 
 def play(lib, recording):

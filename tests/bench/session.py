@@ -25,6 +25,19 @@ MSGC_MIGRATE_DATA = 5
 END = 2**63  # as a command number: to the end of the recording
 
 
+def display_cpu(process):
+    """CPU seconds of the display threads of a host so far, by the scheduler's clock."""
+    times = []
+    for task in os.listdir(f"/proc/{process.pid}/task"):
+        with open(f"/proc/{process.pid}/task/{task}/comm") as stream:
+            if stream.read().strip() != DISPLAY_THREAD:
+                continue
+        with open(f"/proc/{process.pid}/task/{task}/schedstat") as stream:
+            times.append(int(stream.read().split()[0]) / 1e9)
+    assert times, f"no thread named {DISPLAY_THREAD}"
+    return sum(times)
+
+
 class Recording:
     """A recording: path, its number of commands and how fast it is played where its timing matters."""
 
