@@ -12,7 +12,7 @@ Python tests (tests/integration/test_*.py, tests/interop/test_*.py) print TAP as
 import argparse, concurrent.futures, glob, os, re, subprocess, sys, time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-TSAN = {"test-glz-dictionary", "test-image-cache", "test-loop", "test-pixel-store", "test-replay", "test-task-queue", "test-worker"}
+TSAN = {"test-glz-dictionary", "test-image-cache", "test-loop", "test-block-store", "test-replay", "test-task-queue", "test-worker"}
 TIMEOUT = 900
 # Skips that are no surprise, as regular expressions on "test:reason". Under CI every other skip is a failure.
 EXPECTED_SKIPS = [r"CARAVAN_WORKLOADS is not set", r"no post-copy here"]

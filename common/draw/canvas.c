@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common/draw/canvas.h"
 #include "common/draw/draw.h"
-#include "common/image/pixel-store.h"
+#include "common/util/block-store.h"
 
 #include <string.h>
 
@@ -216,14 +216,14 @@ Image *canvas_read(const Canvas *canvas, const Rect *area, uint64_t id, bool kee
     g_return_val_if_fail(width > 0 && height > 0 && area->left >= 0 && area->top >= 0 &&
                              area->right <= canvas->px.width && area->bottom <= canvas->px.height,
                          NULL);
-    data = pixel_store_alloc(stride * (size_t)height);
+    data = block_store_alloc(stride * (size_t)height);
     for (int32_t y = 0; y < height; y++)
         canvas_read_row(canvas, area->left, area->top + y, width, keep_high_byte, data + (size_t)y * stride, & or,
                         &and);
     if (canvas->format == SPICE_SURFACE_FMT_32_xRGB && or >> 24 && and >> 24 != 0xff)
         format = SPICE_BITMAP_FMT_RGBA;
     image = image_new_bitmap(id, format, true, (uint32_t)width, (uint32_t)height,
-                             pixel_store_bytes(data, stride * (size_t)height), NULL);
+                             block_store_bytes(data, stride * (size_t)height), NULL);
     image->high_bits_set = canvas->format == SPICE_SURFACE_FMT_32_xRGB && keep_high_byte && and >> 24 == 0xff;
     return image;
 }

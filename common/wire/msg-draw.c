@@ -206,6 +206,15 @@ static void members_write(DrawWriter *d, const DrawOp *op)
     }
 }
 
+static size_t usual_size(const WireImage *images, unsigned n)
+{
+    size_t size = 192;
+
+    for (unsigned i = 0; i < n; i++)
+        size += images[i].size;
+    return size;
+}
+
 void msg_draw_encode(WireWriter *w, const DrawOp *op, const WireImage *images, unsigned n_images)
 {
     DrawWriter d = {.w = w};
@@ -214,6 +223,7 @@ void msg_draw_encode(WireWriter *w, const DrawOp *op, const WireImage *images, u
 
     d.n = draw_op_images(op, d.refs);
     g_assert(w->size == 0 && n_images == d.n);
+    wire_writer_reserve(w, usual_size(images, n_images)); /* most need no more */
     wire_write_u32(w, op->surface_id);
     wire_write_rect(w, op->box);
     wire_write_clip(w, &clip);

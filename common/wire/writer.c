@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common/wire/writer.h"
 
+#include "common/util/block-store.h"
+
 #include <string.h>
+
+/* Larger ones come from the block store: a long message is fresh memory otherwise. */
+#define LARGE_BODY ((size_t)32 << 10)
 
 void wire_writer_init(WireWriter *w)
 {
@@ -10,13 +15,26 @@ void wire_writer_init(WireWriter *w)
 
 void wire_writer_clear(WireWriter *w)
 {
-    g_free(w->data);
+    if (w->capacity > LARGE_BODY)
+        block_store_free(w->data, w->capacity);
+    else
+        g_free(w->data);
     wire_writer_init(w);
 }
 
 void wire_writer_reset(WireWriter *w)
 {
     w->size = 0;
+}
+
+static void grow_large(WireWriter *w, size_t capacity)
+{
+    WireWriter grown = {block_store_alloc(capacity), w->size, capacity};
+
+    if (w->size)
+        memcpy(grown.data, w->data, w->size);
+    wire_writer_clear(w);
+    *w = grown;
 }
 
 void wire_writer_reserve(WireWriter *w, size_t n)
@@ -28,8 +46,12 @@ void wire_writer_reserve(WireWriter *w, size_t n)
     capacity = MAX(w->capacity, 64);
     while (capacity - w->size < n)
         capacity *= 2;
-    w->data = g_realloc(w->data, capacity);
-    w->capacity = capacity;
+    if (capacity > LARGE_BODY) {
+        grow_large(w, capacity);
+    } else {
+        w->data = g_realloc(w->data, capacity);
+        w->capacity = capacity;
+    }
 }
 
 uint8_t *wire_write_space(WireWriter *w, size_t n)
@@ -112,8 +134,14 @@ void wire_set_u16(WireWriter *w, size_t place, uint16_t v)
 
 GBytes *wire_writer_take(WireWriter *w)
 {
-    GBytes *bytes = g_bytes_new_take(w->data, w->size);
+    GBytes *bytes;
 
-    wire_writer_init(w);
+    if (w->capacity > LARGE_BODY) {
+        bytes = g_bytes_new(w->data, w->size);
+        wire_writer_clear(w);
+    } else {
+        bytes = g_bytes_new_take(w->data, w->size);
+        wire_writer_init(w);
+    }
     return bytes;
 }

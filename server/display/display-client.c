@@ -160,6 +160,8 @@ static void display_disconnected(ChannelClient *cc)
     g_hash_table_unref(dc->promised);
     g_hash_table_unref(dc->surfaces);
     lossy_map_free(dc->lossy);
+    for (unsigned i = 0; i < G_N_ELEMENTS(dc->encoded); i++)
+        wire_writer_clear(&dc->encoded[i]);
     g_byte_array_unref(dc->video_codecs);
     dc->started = false;
     display_channel_tell_capabilities(display_client_channel(dc));

@@ -75,6 +75,7 @@ typedef struct DisplayClient {
     GHashTable *promised;               /* set of surface ids */
     GHashTable *surfaces;               /* surface id -> ClientSurface */
     LossyMap *lossy;                    /* which of their pixels are approximate */
+    WireWriter encoded[3];              /* the images of the operation that is being sent */
 } DisplayClient;
 
 extern const ChannelOps display_ops;

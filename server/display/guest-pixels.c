@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/display/guest-pixels.h"
 
-#include "common/image/pixel-store.h"
+#include "common/util/block-store.h"
 #include "server/display/qxl-parse-private.h"
 
 typedef struct GuestPixels {
@@ -101,14 +101,14 @@ static void end_loan(GuestPixels *pixels)
 static GBytes *guest_pixels_load(PixelSource *source)
 {
     GuestPixels *pixels = (GuestPixels *)source;
-    uint8_t *copy = pixel_store_alloc(pixels->bytes), *out = copy;
+    uint8_t *copy = block_store_alloc(pixels->bytes), *out = copy;
 
     for (size_t i = 0; i < pixels->n; i++) {
         guest_copy(out, pixels->pieces[i].data, pixels->pieces[i].size);
         out += pixels->pieces[i].size;
     }
     end_loan(pixels);
-    return pixel_store_bytes(copy, pixels->bytes);
+    return block_store_bytes(copy, pixels->bytes);
 }
 
 static const uint8_t *guest_pixels_peek(PixelSource *source)

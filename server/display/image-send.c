@@ -15,6 +15,8 @@
 
 /* Ids in one INVAL_LIST, whose count has 16 bits. */
 #define MAX_INVAL_IDS 60000
+/* What a client keeps of the memory for an encoded image. */
+#define KEEP_ENCODED_BYTES ((size_t)1 << 20)
 
 typedef struct SendContext {
     DisplayClient *dc;
@@ -22,7 +24,6 @@ typedef struct SendContext {
     bool exact;        /* nothing of it may be sent as an approximation */
     bool source_lossy; /* the source image is one at the client now */
     WireImage images[3];
-    WireWriter streams[3]; /* compressed data of the images */
     uint64_t evicted_palettes[3];
     unsigned n_evicted_palettes;
 } SendContext;
@@ -78,7 +79,7 @@ static void fill_bitmap(SendContext *ctx, const Image *image, bool compress, boo
     }
     out->bitmap_flags = bitmap->top_down ? SPICE_BITMAP_FLAGS_TOP_DOWN : 0;
     use_palette(ctx, bitmap, out);
-    if (image_encode(ctx->dc, image, codec, &ctx->streams[index], out))
+    if (image_encode(ctx->dc, image, codec, &ctx->dc->encoded[index], out))
         return;
     out->type = SPICE_IMAGE_TYPE_BITMAP;
     out->format = bitmap->format;
@@ -301,6 +302,15 @@ static const Image *mask_of(const DrawOp *op)
     }
 }
 
+/* For the next image; what a very large one has taken is given back. */
+static void reset_encoded(WireWriter *encoded)
+{
+    if (encoded->capacity > KEEP_ENCODED_BYTES)
+        wire_writer_clear(encoded);
+    else
+        wire_writer_reset(encoded);
+}
+
 void display_send_op(DisplayClient *dc, const DrawOp *original, bool exact)
 {
     DrawOp changed;
@@ -324,6 +334,6 @@ void display_send_op(DisplayClient *dc, const DrawOp *original, bool exact)
     image_cache_end(dc->cache_user);
     lossy_map_apply(dc->lossy, op, ctx.source_lossy);
     send_evicted_palettes(&ctx);
-    for (unsigned i = 0; i < G_N_ELEMENTS(ctx.streams); i++)
-        wire_writer_clear(&ctx.streams[i]);
+    for (unsigned i = 0; i < n; i++)
+        reset_encoded(&dc->encoded[i]);
 }

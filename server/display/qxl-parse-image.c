@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/display/qxl-parse-private.h"
 
-#include "common/image/pixel-store.h"
 #include "common/image/quic.h"
+#include "common/util/block-store.h"
 
 #include <string.h>
 
@@ -104,7 +104,7 @@ static bool read_rows(GuestReader *reader, const QXLBitmap *bitmap, RowPacker *p
     return data != NULL;
 }
 
-/* The pixels of a bitmap that was checked, rows packed, from the pixel store. NULL if they cannot be read. */
+/* The pixels of a bitmap that was checked, rows packed, from the block store. NULL if they cannot be read. */
 static uint8_t *read_pixels(GuestReader *reader, const QXLBitmap *bitmap, uint32_t packed, GError **error)
 {
     uint64_t size = (uint64_t)bitmap->stride * bitmap->y;
@@ -114,11 +114,11 @@ static uint8_t *read_pixels(GuestReader *reader, const QXLBitmap *bitmap, uint32
 
     if (!guest_check_size(reader, bitmap->data, size, error) || !guest_charge(reader, size, error))
         return NULL;
-    packer.out = pixels = pixel_store_try_alloc(packed_size);
+    packer.out = pixels = block_store_try_alloc(packed_size);
     if (!pixels) {
         IMAGE_ERROR(error, "no memory for a bitmap of %" G_GUINT64_FORMAT " bytes", size);
     } else if (!read_rows(reader, bitmap, &packer, size, error)) {
-        pixel_store_free(pixels, packed_size);
+        block_store_free(pixels, packed_size);
         pixels = NULL;
     }
     return pixels;
@@ -267,7 +267,7 @@ static Image *read_bitmap(GuestReader *reader, const QXLImage *guest, bool mask,
             limit_indices(format, pixels, size, palette->n);
         }
         image = image_new_bitmap(guest->descriptor.id, format, top_down, bitmap.x, bitmap.y,
-                                 pixel_store_bytes(pixels, size), g_steal_pointer(&palette));
+                                 block_store_bytes(pixels, size), g_steal_pointer(&palette));
     }
     image->cacheable = guest->descriptor.flags & QXL_IMAGE_CACHE;
     /* Of what is no colour it means nothing; clients obey it if they do not cache the image. */

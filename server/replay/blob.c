@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/replay/blob.h"
 
+#include "common/util/block-store.h"
+
 #include <string.h>
 #include <zlib.h>
 
@@ -8,6 +10,35 @@
  * are smaller, so they are read by one call into their final place. */
 #define FIRST_PIECE ((size_t)16 << 20)
 #define PACKED_PIECE ((size_t)64 << 10)
+
+ReplayBlock *replay_block_new(size_t size)
+{
+    ReplayBlock *block = (ReplayBlock *)(void *)block_store_try_alloc(sizeof(ReplayBlock) + size);
+
+    if (block) {
+        *block = (ReplayBlock){NULL, size};
+    }
+    return block;
+}
+
+ReplayBlock *replay_block_resize(ReplayBlock *block, size_t size)
+{
+    ReplayBlock *resized = replay_block_new(size);
+
+    if (block && resized) {
+        resized->next = block->next;
+        memcpy(resized->data, block->data, MIN(size, block->size));
+        replay_block_free(block);
+    }
+    return resized;
+}
+
+void replay_block_free(ReplayBlock *block)
+{
+    if (block) {
+        block_store_free((uint8_t *)block, sizeof(*block) + block->size);
+    }
+}
 
 typedef struct Blob {
     ReplayBlock *block;
@@ -19,7 +50,7 @@ typedef struct Blob {
 static bool blob_grow(Blob *b, ReplayText *t, const ReplayBlobShape *shape, size_t plain)
 {
     size_t room = MIN(plain, b->block ? b->room * 2 : FIRST_PIECE);
-    ReplayBlock *block = g_try_realloc(b->block, sizeof(ReplayBlock) + shape->head + room + shape->tail);
+    ReplayBlock *block = replay_block_resize(b->block, shape->head + room + shape->tail);
 
     if (!block) {
         replay_text_fail(t, REPLAY_ERROR_MEMORY, "no memory for a blob of %zu bytes", plain);
@@ -35,7 +66,7 @@ static bool blob_grow(Blob *b, ReplayText *t, const ReplayBlobShape *shape, size
 static ReplayBlock *blob_finish(Blob *b, ReplayText *t, const ReplayBlobShape *shape, size_t plain)
 {
     if (t->failed || !b->block) {
-        g_free(b->block);
+        replay_block_free(b->block);
         return NULL;
     }
     b->block->next = NULL;

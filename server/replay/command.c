@@ -19,7 +19,13 @@ static void *keep(ReplayBuilder *b, ReplayBlock *block)
 
 void *replay_build_zeroed(ReplayBuilder *b, size_t size)
 {
-    return keep(b, g_malloc0(sizeof(ReplayBlock) + size));
+    ReplayBlock *block = replay_block_new(size);
+
+    if (!block) {
+        g_error("replay: no memory for a command");
+    }
+    memset(block->data, 0, size);
+    return keep(b, block);
 }
 
 uint8_t *replay_build_blob(ReplayBuilder *b, const char *name, ReplayBlobShape shape, uint32_t *size)
@@ -147,7 +153,7 @@ static QXLPHYSICAL read_surface_memory(ReplayBuilder *b, const QXLSurface *surfa
     if (recorded) {
         return (uintptr_t)replay_build_blob(b, "data", (ReplayBlobShape){.size = (int64_t)size}, NULL);
     }
-    block = g_try_malloc(sizeof(*block) + size);
+    block = replay_block_new(size);
     if (!block) {
         replay_text_fail(b->text, REPLAY_ERROR_MEMORY, "no memory for a surface of %" G_GUINT64_FORMAT " bytes", size);
         return 0;
@@ -231,7 +237,7 @@ void replay_command_free(ReplayCommand *command)
 
     for (ReplayBlock *block = command->blocks; block; block = next) {
         next = block->next;
-        g_free(block);
+        replay_block_free(block);
     }
     g_free(command);
 }

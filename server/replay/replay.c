@@ -58,7 +58,7 @@ static void destroy_primary(SpiceReplay *replay, QXLInstance *instance)
 {
     replay->created = false;
     spice_qxl_destroy_primary_surface(instance, 0);
-    g_clear_pointer(&replay->primary, g_free);
+    g_clear_pointer(&replay->primary, replay_block_free);
 }
 
 static void create_primary(SpiceReplay *replay, QXLInstance *instance)
@@ -82,7 +82,7 @@ static void create_primary(SpiceReplay *replay, QXLInstance *instance)
     surface.flags = replay_text_u32(t);
     surface.type = replay_text_u32(t);
     size = (int64_t)surface.height * ABS((int64_t)surface.stride);
-    g_clear_pointer(&replay->primary, g_free);
+    g_clear_pointer(&replay->primary, replay_block_free);
     replay->primary = replay_text_blob(t, "data", (ReplayBlobShape){.size = size}, &got);
     if (replay->primary) {
         surface.mem = (uintptr_t)replay->primary->data;
@@ -162,7 +162,7 @@ void spice_replay_free_cmd(SpiceReplay *replay, QXLCommandExt *cmd)
 void spice_replay_free(SpiceReplay *replay)
 {
     fclose(replay->text.file);
-    g_free(replay->primary);
+    replay_block_free(replay->primary);
     surface_ids_clear(&replay->ids);
     g_free(replay);
 }

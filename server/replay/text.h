@@ -35,11 +35,20 @@ GQuark replay_error_quark(void);
 /* The largest binary blob, in bytes, before and after decompression. */
 #define REPLAY_BLOB_MAX 0x7fffffffu
 
-/* Memory that starts with a link, so that the owner can keep a list of all it has to free (with g_free). */
+/* Memory that starts with a link, so that the owner can keep a list of all it has to free. */
 typedef struct ReplayBlock {
     struct ReplayBlock *next;
+    size_t size; /* of data, bytes */
     uint8_t data[];
 } ReplayBlock;
+
+/* Not initialised; NULL if there is no memory. */
+ReplayBlock *replay_block_new(size_t size);
+/* The block with another size, and what it had of bytes; `block` may be NULL. NULL: no memory, the block is as it was.
+ */
+ReplayBlock *replay_block_resize(ReplayBlock *block, size_t size);
+void replay_block_free(ReplayBlock *block); /* NULL is allowed */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ReplayBlock, replay_block_free)
 
 /* Where the bytes of a blob stand in its block. */
 typedef struct ReplayBlobShape {

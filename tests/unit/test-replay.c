@@ -414,7 +414,7 @@ static void test_zlib(void)
     for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++) {
         size_t size = sizes[i];
         g_autofree uint8_t *plain = g_malloc0(size + 1);
-        g_autofree ReplayBlock *block = NULL;
+        g_autoptr(ReplayBlock) block = NULL;
 
         for (size_t j = 0; j < size; j += 7) {
             plain[j] = (uint8_t)(j * j >> 5);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "common/image/pixel-regions.h"
+#include "common/util/block-regions.h"
 
 #include <glib.h>
 #include <sanitizer/asan_interface.h>
@@ -8,20 +8,20 @@
 #include <sys/mman.h>
 
 #define PAGE_SIZE ((size_t)2 << 20) /* a huge page of x86 */
-#define N_PAGES (PIXEL_REGION_SIZE / PAGE_SIZE)
+#define N_PAGES (BLOCK_REGION_SIZE / PAGE_SIZE)
 /* A piece takes whole grains. */
 #define GRAIN_SIZE ((size_t)1 << 10)
-#define N_GRAINS (PIXEL_REGION_SIZE / GRAIN_SIZE)
+#define N_GRAINS (BLOCK_REGION_SIZE / GRAIN_SIZE)
 #define PAGE_GRAINS (PAGE_SIZE / GRAIN_SIZE)
-#define MAX_IDLE_PAGES (PIXEL_REGIONS_MAX_IDLE / PAGE_SIZE)
+#define MAX_IDLE_PAGES (BLOCK_REGIONS_MAX_IDLE / PAGE_SIZE)
 
 typedef struct Page {
     uint32_t used; /* grains */
     bool backed;   /* by memory, perhaps */
 } Page;
 
-struct PixelRegion {
-    PixelRegion *next;
+struct BlockRegion {
+    BlockRegion *next;
     uint8_t *data;
     size_t used; /* grains */
     size_t last; /* behind the last piece that was given out */
@@ -36,35 +36,35 @@ static size_t grains(size_t size)
     return (size + GRAIN_SIZE - 1) / GRAIN_SIZE;
 }
 
-static PixelRegion *region_new(void)
+static BlockRegion *region_new(void)
 {
-    uint8_t *all = mmap(NULL, PIXEL_REGION_SIZE + PAGE_SIZE, PROT_READ | PROT_WRITE,
+    uint8_t *all = mmap(NULL, BLOCK_REGION_SIZE + PAGE_SIZE, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     size_t before;
-    PixelRegion *region;
+    BlockRegion *region;
 
     if (all == MAP_FAILED)
         return NULL;
     before = (PAGE_SIZE - (uintptr_t)all % PAGE_SIZE) % PAGE_SIZE;
     if (before)
         munmap(all, before);
-    munmap(all + before + PIXEL_REGION_SIZE, PAGE_SIZE - before);
-    region = g_new0(PixelRegion, 1);
+    munmap(all + before + BLOCK_REGION_SIZE, PAGE_SIZE - before);
+    region = g_new0(BlockRegion, 1);
     region->data = all + before;
-    madvise(region->data, PIXEL_REGION_SIZE, MADV_HUGEPAGE); /* if it fails it is only slower */
-    ASAN_POISON_MEMORY_REGION(region->data, PIXEL_REGION_SIZE);
+    madvise(region->data, BLOCK_REGION_SIZE, MADV_HUGEPAGE); /* if it fails it is only slower */
+    ASAN_POISON_MEMORY_REGION(region->data, BLOCK_REGION_SIZE);
     return region;
 }
 
-static void region_free(PixelRegion *region)
+static void region_free(BlockRegion *region)
 {
-    ASAN_UNPOISON_MEMORY_REGION(region->data, PIXEL_REGION_SIZE);
-    munmap(region->data, PIXEL_REGION_SIZE);
+    ASAN_UNPOISON_MEMORY_REGION(region->data, BLOCK_REGION_SIZE);
+    munmap(region->data, BLOCK_REGION_SIZE);
     g_free(region);
 }
 
 /* The first of n free grains in a row within begin..end-1, or N_GRAINS. */
-static size_t find_gap(const PixelRegion *region, size_t begin, size_t end, size_t n)
+static size_t find_gap(const BlockRegion *region, size_t begin, size_t end, size_t n)
 {
     while (begin + n <= end) {
         const uint8_t *free = memchr(region->taken + begin, 0, end - begin), *taken;
@@ -82,7 +82,7 @@ static size_t find_gap(const PixelRegion *region, size_t begin, size_t end, size
     return N_GRAINS;
 }
 
-static size_t find_place(const PixelRegion *region, size_t n)
+static size_t find_place(const BlockRegion *region, size_t n)
 {
     size_t first = find_gap(region, region->last, region->top, n);
 
@@ -99,7 +99,7 @@ static size_t end_in_page(size_t first, size_t end)
     return MIN(end, (first / PAGE_GRAINS + 1) * PAGE_GRAINS);
 }
 
-static uint8_t *take(PixelRegion *region, size_t first, size_t size)
+static uint8_t *take(BlockRegion *region, size_t first, size_t size)
 {
     size_t end = first + grains(size);
     uint8_t *data = region->data + first * GRAIN_SIZE;
@@ -122,10 +122,10 @@ static uint8_t *take(PixelRegion *region, size_t first, size_t size)
     return data;
 }
 
-uint8_t *pixel_regions_alloc(PixelRegions *regions, size_t size)
+uint8_t *block_regions_alloc(BlockRegions *regions, size_t size)
 {
     size_t n = grains(size), first;
-    PixelRegion **end = &regions->first;
+    BlockRegion **end = &regions->first;
 
     for (; *end; end = &(*end)->next) {
         if (n > N_GRAINS - (*end)->used)
@@ -139,7 +139,7 @@ uint8_t *pixel_regions_alloc(PixelRegions *regions, size_t size)
 }
 
 /* A page of the region has become empty. */
-static void page_idle(PixelRegion *region, size_t number)
+static void page_idle(BlockRegion *region, size_t number)
 {
     if (region->idle < MAX_IDLE_PAGES) {
         region->idle++;
@@ -149,7 +149,7 @@ static void page_idle(PixelRegion *region, size_t number)
     region->pages[number].backed = false;
 }
 
-static void give_back(PixelRegion *region, size_t first, size_t end)
+static void give_back(BlockRegion *region, size_t first, size_t end)
 {
     memset(region->taken + first, 0, end - first);
     for (size_t i = first; i < end;) {
@@ -170,12 +170,12 @@ static void give_back(PixelRegion *region, size_t first, size_t end)
     }
 }
 
-void pixel_regions_free(PixelRegions *regions, uint8_t *data, size_t size)
+void block_regions_free(BlockRegions *regions, uint8_t *data, size_t size)
 {
-    PixelRegion **link = &regions->first, *region;
+    BlockRegion **link = &regions->first, *region;
     size_t first;
 
-    while (data < (*link)->data || data >= (*link)->data + PIXEL_REGION_SIZE)
+    while (data < (*link)->data || data >= (*link)->data + BLOCK_REGION_SIZE)
         link = &(*link)->next;
     region = *link;
     first = (size_t)(data - region->data) / GRAIN_SIZE;
@@ -188,31 +188,31 @@ void pixel_regions_free(PixelRegions *regions, uint8_t *data, size_t size)
     }
 }
 
-void pixel_regions_clear(PixelRegions *regions)
+void block_regions_clear(BlockRegions *regions)
 {
     while (regions->first) {
-        PixelRegion *region = regions->first;
+        BlockRegion *region = regions->first;
 
         regions->first = region->next;
         region_free(region);
     }
 }
 
-size_t pixel_regions_backed(const PixelRegions *regions)
+size_t block_regions_backed(const BlockRegions *regions)
 {
     size_t n = 0;
 
-    for (const PixelRegion *region = regions->first; region; region = region->next)
+    for (const BlockRegion *region = regions->first; region; region = region->next)
         for (size_t i = 0; i < N_PAGES; i++)
             n += region->pages[i].backed;
     return n * PAGE_SIZE;
 }
 
-size_t pixel_regions_idle(const PixelRegions *regions)
+size_t block_regions_idle(const BlockRegions *regions)
 {
     size_t n = 0;
 
-    for (const PixelRegion *region = regions->first; region; region = region->next)
+    for (const BlockRegion *region = regions->first; region; region = region->next)
         n += region->idle;
     return n * PAGE_SIZE;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "common/image/pixel-store.h"
+#include "common/util/block-store.h"
 
-#include "common/image/pixel-regions.h"
+#include "common/util/block-regions.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -10,43 +10,43 @@
 #define MIN_PIECE 512u
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static PixelRegions regions;
+static BlockRegions regions;
 
 /* Others are left to the C library. */
 static bool in_regions(size_t size)
 {
-    return size >= MIN_PIECE && size <= PIXEL_REGION_SIZE;
+    return size >= MIN_PIECE && size <= BLOCK_REGION_SIZE;
 }
 
-uint8_t *pixel_store_try_alloc(size_t size)
+uint8_t *block_store_try_alloc(size_t size)
 {
     uint8_t *data;
 
     if (!in_regions(size))
         return g_try_malloc(MAX(size, 1));
     pthread_mutex_lock(&lock);
-    data = pixel_regions_alloc(&regions, size);
+    data = block_regions_alloc(&regions, size);
     pthread_mutex_unlock(&lock);
     return data;
 }
 
-uint8_t *pixel_store_alloc(size_t size)
+uint8_t *block_store_alloc(size_t size)
 {
-    uint8_t *data = pixel_store_try_alloc(size);
+    uint8_t *data = block_store_try_alloc(size);
 
     if (!data)
-        g_error("no memory for %" G_GSIZE_FORMAT " bytes of pixels", size);
+        g_error("no memory for %" G_GSIZE_FORMAT " bytes", size);
     return data;
 }
 
-void pixel_store_free(uint8_t *data, size_t size)
+void block_store_free(uint8_t *data, size_t size)
 {
     if (!data || !in_regions(size)) {
         g_free(data);
         return;
     }
     pthread_mutex_lock(&lock);
-    pixel_regions_free(&regions, data, size);
+    block_regions_free(&regions, data, size);
     pthread_mutex_unlock(&lock);
 }
 
@@ -59,11 +59,11 @@ static void free_piece(gpointer opaque)
 {
     Piece *piece = opaque;
 
-    pixel_store_free(piece->data, piece->size);
+    block_store_free(piece->data, piece->size);
     g_free(piece);
 }
 
-GBytes *pixel_store_bytes(uint8_t *data, size_t size)
+GBytes *block_store_bytes(uint8_t *data, size_t size)
 {
     Piece *piece;
 

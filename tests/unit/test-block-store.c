@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "common/image/pixel-regions.h"
-#include "common/image/pixel-store.h"
+#include "common/util/block-regions.h"
+#include "common/util/block-store.h"
 
 #include <string.h>
 
@@ -8,11 +8,11 @@
 
 static GBytes *make(size_t size, uint8_t value)
 {
-    uint8_t *data = pixel_store_alloc(size);
+    uint8_t *data = block_store_alloc(size);
 
     if (size)
         memset(data, value, size);
-    return pixel_store_bytes(data, size);
+    return block_store_bytes(data, size);
 }
 
 static void check(GBytes *bytes, uint8_t value)
@@ -92,48 +92,48 @@ static void test_row(void)
 /* The place of a picture that a dictionary lets go of is that of the next one. */
 static void test_regions_row(void)
 {
-    PixelRegions regions = {NULL};
+    BlockRegions regions = {NULL};
     uint8_t *row[8], *lowest, *highest;
 
     for (unsigned i = 0; i < G_N_ELEMENTS(row); i++)
-        row[i] = pixel_regions_alloc(&regions, PICTURE);
+        row[i] = block_regions_alloc(&regions, PICTURE);
     lowest = row[0];
     highest = row[7];
     for (unsigned i = 0; i < 100; i++) {
         uint8_t **oldest = &row[i % G_N_ELEMENTS(row)];
 
         memset(*oldest, (int)i, PICTURE);
-        pixel_regions_free(&regions, *oldest, PICTURE);
-        *oldest = pixel_regions_alloc(&regions, PICTURE);
+        block_regions_free(&regions, *oldest, PICTURE);
+        *oldest = block_regions_alloc(&regions, PICTURE);
         g_assert_true(*oldest >= lowest && *oldest <= highest);
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(row); i++)
-        pixel_regions_free(&regions, row[i], PICTURE);
-    g_assert_cmpuint(pixel_regions_idle(&regions), <=, PIXEL_REGIONS_MAX_IDLE);
-    pixel_regions_clear(&regions);
+        block_regions_free(&regions, row[i], PICTURE);
+    g_assert_cmpuint(block_regions_idle(&regions), <=, BLOCK_REGIONS_MAX_IDLE);
+    block_regions_clear(&regions);
 }
 
 /* More than a region has room for: another is made, and goes when it is empty. */
 static void test_regions_full(void)
 {
-    PixelRegions regions = {NULL};
+    BlockRegions regions = {NULL};
     uint8_t *large[3];
 
     for (unsigned i = 0; i < G_N_ELEMENTS(large); i++) {
-        large[i] = pixel_regions_alloc(&regions, PIXEL_REGION_SIZE / 2 + i);
-        memset(large[i], (int)i, PIXEL_REGION_SIZE / 2 + i);
+        large[i] = block_regions_alloc(&regions, BLOCK_REGION_SIZE / 2 + i);
+        memset(large[i], (int)i, BLOCK_REGION_SIZE / 2 + i);
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(large); i++) {
         g_assert_cmpuint(large[i][0], ==, i);
-        g_assert_cmpuint(large[i][PIXEL_REGION_SIZE / 2 + i - 1], ==, i);
-        pixel_regions_free(&regions, large[i], PIXEL_REGION_SIZE / 2 + i);
+        g_assert_cmpuint(large[i][BLOCK_REGION_SIZE / 2 + i - 1], ==, i);
+        block_regions_free(&regions, large[i], BLOCK_REGION_SIZE / 2 + i);
     }
-    g_assert_cmpuint(pixel_regions_idle(&regions), <=, PIXEL_REGIONS_MAX_IDLE);
-    pixel_regions_clear(&regions);
-    large[0] = pixel_regions_alloc(&regions, PIXEL_REGION_SIZE);
-    memset(large[0], 1, PIXEL_REGION_SIZE);
-    pixel_regions_free(&regions, large[0], PIXEL_REGION_SIZE);
-    pixel_regions_clear(&regions);
+    g_assert_cmpuint(block_regions_idle(&regions), <=, BLOCK_REGIONS_MAX_IDLE);
+    block_regions_clear(&regions);
+    large[0] = block_regions_alloc(&regions, BLOCK_REGION_SIZE);
+    memset(large[0], 1, BLOCK_REGION_SIZE);
+    block_regions_free(&regions, large[0], BLOCK_REGION_SIZE);
+    block_regions_clear(&regions);
 }
 
 #define SMALL ((size_t)20000)
@@ -141,41 +141,41 @@ static void test_regions_full(void)
 /* Pieces that stay for long, many others between them, keep no more than themselves. */
 static void test_regions_pinned(void)
 {
-    PixelRegions regions = {NULL};
+    BlockRegions regions = {NULL};
     uint8_t *row[300] = {NULL}, *pinned[100];
 
     for (unsigned i = 0; i < 20000; i++) {
         uint8_t **oldest = &row[i % G_N_ELEMENTS(row)];
 
         if (*oldest)
-            pixel_regions_free(&regions, *oldest, SMALL);
-        *oldest = pixel_regions_alloc(&regions, SMALL);
+            block_regions_free(&regions, *oldest, SMALL);
+        *oldest = block_regions_alloc(&regions, SMALL);
         if (i % 200 == 0) {
-            pinned[i / 200] = pixel_regions_alloc(&regions, SMALL);
+            pinned[i / 200] = block_regions_alloc(&regions, SMALL);
             memset(pinned[i / 200], (int)(i / 200), SMALL);
         }
     }
     /* 8 MB. */
-    g_assert_cmpuint(pixel_regions_backed(&regions) - pixel_regions_idle(&regions), <, 16 << 20);
+    g_assert_cmpuint(block_regions_backed(&regions) - block_regions_idle(&regions), <, 16 << 20);
     for (unsigned i = 0; i < G_N_ELEMENTS(pinned); i++) {
         for (size_t k = 0; k < SMALL; k++)
             g_assert_cmpuint(pinned[i][k], ==, i);
-        pixel_regions_free(&regions, pinned[i], SMALL);
+        block_regions_free(&regions, pinned[i], SMALL);
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(row); i++)
-        pixel_regions_free(&regions, row[i], SMALL);
-    g_assert_cmpuint(pixel_regions_idle(&regions), ==, pixel_regions_backed(&regions));
-    pixel_regions_clear(&regions);
+        block_regions_free(&regions, row[i], SMALL);
+    g_assert_cmpuint(block_regions_idle(&regions), ==, block_regions_backed(&regions));
+    block_regions_clear(&regions);
 }
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/pixel-store/random", test_random);
-    g_test_add_func("/pixel-store/threads", test_threads);
-    g_test_add_func("/pixel-store/row", test_row);
-    g_test_add_func("/pixel-store/regions/row", test_regions_row);
-    g_test_add_func("/pixel-store/regions/full", test_regions_full);
-    g_test_add_func("/pixel-store/regions/pinned", test_regions_pinned);
+    g_test_add_func("/block-store/random", test_random);
+    g_test_add_func("/block-store/threads", test_threads);
+    g_test_add_func("/block-store/row", test_row);
+    g_test_add_func("/block-store/regions/row", test_regions_row);
+    g_test_add_func("/block-store/regions/full", test_regions_full);
+    g_test_add_func("/block-store/regions/pinned", test_regions_pinned);
     return g_test_run();
 }
