@@ -34,8 +34,11 @@ struct ChannelClient {
     /* private to the files of channel-client-private.h */
     LoopWatch *watch;
     GQueue pipe;
-    size_t pipe_bytes; /* sum over its items */
-    GQueue out;        /* messages being written */
+    size_t pipe_bytes;   /* sum over its items */
+    unsigned pipe_limit; /* items that it may have before it is full */
+    unsigned pace_items; /* sent since pace_since, while it was never empty */
+    gint64 pace_since;   /* monotonic us */
+    GQueue out;          /* messages being written */
     bool pushing;
     uint64_t serial;    /* of the last message sent, 0 = none */
     bool closed_window; /* nothing may be sent yet */
@@ -84,7 +87,8 @@ void channel_client_push_body(ChannelClient *cc, uint16_t type, WireWriter *body
 /* The same without sending at once. */
 void channel_client_queue_body(ChannelClient *cc, uint16_t type, WireWriter *body);
 unsigned channel_client_pipe_length(const ChannelClient *cc);
-/* Enough is queued: no more commands should be fetched that add to it. Limits the number of items and their memory. */
+/* Enough is queued: no more commands should be fetched that add to it. Limits the number of items, by how long the
+ * client takes for them, and their memory. */
 bool channel_client_pipe_is_full(const ChannelClient *cc);
 /* The queue is full, and not a byte has moved for `ms`. */
 bool channel_client_is_stuck(const ChannelClient *cc, unsigned ms);
