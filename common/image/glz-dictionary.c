@@ -74,6 +74,24 @@ void glz_dictionary_forget(GlzDictionary *d)
     pthread_mutex_unlock(&d->lock);
 }
 
+void glz_dictionary_forget_image(GlzDictionary *d, uint64_t id)
+{
+    pthread_mutex_lock(&d->lock);
+    if (id >= d->head && id < d->next_id)
+        forget_image(d, glz_dictionary_image(d, id));
+    pthread_mutex_unlock(&d->lock);
+}
+
+uint64_t glz_dictionary_oldest(GlzDictionary *d)
+{
+    uint64_t id;
+
+    pthread_mutex_lock(&d->lock);
+    id = d->head;
+    pthread_mutex_unlock(&d->lock);
+    return id;
+}
+
 void glz_dictionary_get_figures(GlzDictionary *d, GlzFigures *figures)
 {
     pthread_mutex_lock(&d->lock);

@@ -6,7 +6,8 @@
  * which an encoding holds from the choice of the image's id to the end of its stream. Reference counted (atomic).
  *
  * It holds references on the pixels of the images in its window (bounded by the window's size, which the client
- * chooses), and no other memory of the callers. Oldest images leave first.
+ * chooses), and no other memory of the callers. Oldest images leave first. Pixels whose memory must be given back
+ * before are forgotten: they take their room in the window, but nothing refers to them any more.
  */
 #pragma once
 
@@ -42,5 +43,10 @@ void glz_dictionary_thaw(GlzDictionary *dictionary);
 
 /* Lets go of all pixels. Ids and the client's window are unaffected. */
 void glz_dictionary_forget(GlzDictionary *dictionary);
+
+/* Lets go of those of one image, if it is still in the window; waits for an encoder that is at work. */
+void glz_dictionary_forget_image(GlzDictionary *dictionary, uint64_t id);
+/* The id of the oldest image in the window; the next id if there is none. */
+uint64_t glz_dictionary_oldest(GlzDictionary *dictionary);
 
 void glz_dictionary_get_figures(GlzDictionary *dictionary, GlzFigures *figures);

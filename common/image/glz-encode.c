@@ -388,7 +388,7 @@ static void write_header(WireWriter *writer, LzType type, uint32_t width, uint32
 }
 
 size_t glz_encode(GlzDictionary *d, LzType type, uint32_t width, uint32_t height, bool top_down, GBytes *pixels,
-                  WireWriter *writer)
+                  WireWriter *writer, uint64_t *id)
 {
     Output out = {.writer = writer, .start = writer->size, .limit = SIZE_MAX};
     Search s = {.d = d, .type = type, .pixels = g_bytes_get_data(pixels, NULL)};
@@ -406,6 +406,8 @@ size_t glz_encode(GlzDictionary *d, LzType type, uint32_t width, uint32_t height
     glz_dictionary_add(d, type, (uint32_t)cells, pixels);
     s.n = (uint32_t)cells;
     s.id = d->next_id - 1;
+    if (id)
+        *id = s.id;
     s.reach = (uint32_t)(s.id - d->head);
     s.tag = type;
     write_header(writer, type, width, height, top_down, &s);

@@ -34,14 +34,15 @@ LzType glz_type_for_format(uint8_t format);
 
 /*
  * Appends the stream (header included) of `height` packed rows to `out`, and puts the image into the window: the
- * dictionary takes a reference on `pixels`, which must never change.
+ * dictionary takes a reference on `pixels`, which must not change as long as it has it (or the client shows something
+ * else; the stream is well formed in any case).
  *
  * Gives the bytes appended. They can be more than the pixels have, and must be sent and nothing in their place: the
- * client waits for each id. 0 with nothing changed if the image is of a kind or size for which the dictionary is not,
- * or the dictionary is frozen.
+ * client waits for each id; `id` (or NULL) gets it. 0 with nothing changed if the image is of a kind or size for which
+ * the dictionary is not, or the dictionary is frozen.
  */
 size_t glz_encode(GlzDictionary *dictionary, LzType type, uint32_t width, uint32_t height, bool top_down,
-                  GBytes *pixels, WireWriter *out);
+                  GBytes *pixels, WireWriter *out, uint64_t *id);
 
 /* Reads and checks the header only. */
 bool glz_read_header(const uint8_t *data, size_t size, GlzInfo *info, GError **error);

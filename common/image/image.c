@@ -69,9 +69,44 @@ Image *image_new_from_source(uint64_t id, uint8_t format, bool top_down, uint32_
 
 GBytes *pixel_source_load(PixelSource *source)
 {
-    if (!source->data)
+    if (!source->data) {
+        pixel_source_call_leave(source);
         source->data = source->load(source);
+    }
     return source->data;
+}
+
+void pixel_source_call_leave(PixelSource *source)
+{
+    PixelWatch *watch = source->watches, *next;
+
+    source->watches = NULL;
+    for (; watch; watch = next) {
+        next = watch->next;
+        watch->leave(watch);
+    }
+}
+
+const uint8_t *bitmap_watch(const Bitmap *bitmap, PixelWatch *watch)
+{
+    PixelSource *source = bitmap->source;
+    const uint8_t *pixels = source && !source->data ? source->peek(source) : NULL;
+
+    if (!pixels)
+        return NULL;
+    watch->next = source->watches;
+    source->watches = watch;
+    return pixels;
+}
+
+void bitmap_unwatch(const Bitmap *bitmap, PixelWatch *watch)
+{
+    PixelWatch **link = bitmap->source ? &bitmap->source->watches : NULL;
+
+    while (link && *link && *link != watch)
+        link = &(*link)->next;
+    if (link && *link)
+        *link = watch->next;
 }
 
 GBytes *bitmap_data(const Bitmap *bitmap)

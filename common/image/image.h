@@ -32,8 +32,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Palette, palette_unref)
  * Belongs to one image and is used in one thread, the one that made it, until `data` is there.
  */
 typedef struct PixelSource PixelSource;
+/* Somebody who reads them where they are and goes on doing so. `leave` is called once, before they may not be read
+ * there any more; the watch is not the source's any more then. It may let go of the image. */
+typedef struct PixelWatch PixelWatch;
+struct PixelWatch {
+    void (*leave)(PixelWatch *watch);
+    PixelWatch *next;
+};
 struct PixelSource {
-    GBytes *data; /* once they were copied, else NULL */
+    GBytes *data;        /* once they were copied, else NULL */
+    PixelWatch *watches; /* those who watch them have a reference of the image */
     /* Gives the copy, stride * height bytes; called once at most. It may change what peek() gives, and must not fail.
      */
     GBytes *(*load)(PixelSource *source);
@@ -91,8 +99,15 @@ const uint8_t *bitmap_row(const Bitmap *bitmap, uint32_t row, uint8_t *buffer);
 /* stride * height of an image of type BITMAP. */
 uint64_t image_byte_size(const Image *image);
 
-/* Has the pixels copied, if they were not yet. */
+/* Has the pixels copied, if they were not yet. The caller has a reference of the image. */
 GBytes *pixel_source_load(PixelSource *source);
+/* All who watch the pixels leave them, with which the source itself may go. */
+void pixel_source_call_leave(PixelSource *source);
+
+/* For who holds a reference of the image: where the pixels are if they can be watched there, NULL if not. */
+const uint8_t *bitmap_watch(const Bitmap *bitmap, PixelWatch *watch);
+/* No more; nothing if it was left. */
+void bitmap_unwatch(const Bitmap *bitmap, PixelWatch *watch);
 
 bool bitmap_format_valid(uint8_t format);   /* 1..10 */
 bool bitmap_format_indexed(uint8_t format); /* 1BIT, 4BIT, 8BIT */

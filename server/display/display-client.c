@@ -156,6 +156,7 @@ static void display_disconnected(ChannelClient *cc)
     loop_timer_free(dc->timer);
     client_streams_free(dc);
     display_client_leave_cache(dc);
+    dictionary_loans_end(&dc->dictionary_loans);
     key_cache_free(dc->palettes);
     g_hash_table_unref(dc->promised);
     g_hash_table_unref(dc->surfaces);

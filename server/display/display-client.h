@@ -12,6 +12,7 @@
 #include "common/image/glz-dictionary.h"
 #include "common/wire/msg-draw.h"
 #include "server/core/channel-client.h"
+#include "server/display/dictionary-loans.h"
 #include "server/display/display-channel.h"
 #include "server/display/image-cache.h"
 #include "server/display/key-cache.h"
@@ -62,6 +63,7 @@ typedef struct DisplayClient {
     bool sync_queued; /* a PIXMAP_SYNC waits in the queue */
     KeyCache *palettes;
     GlzDictionary *dictionary; /* borrowed from the client; NULL: it wants none */
+    DictionaryLoans dictionary_loans;
     uint8_t dictionary_id;
     bool jpeg;            /* photographs may be sent as JPEG */
     bool deflate;         /* GLZ streams are wrapped by zlib */

@@ -39,9 +39,14 @@ GuestLoans *guest_loans_new(void (*release)(void *opaque, const QXLReleaseInfoEx
     return loans;
 }
 
+/* What nobody needs but who watches it, is not copied. */
 static void call_in_oldest(GuestLoans *loans)
 {
-    pixel_source_load(&((GuestPixels *)g_queue_peek_head(&loans->pixels))->base);
+    GuestPixels *oldest = g_queue_peek_head(&loans->pixels);
+
+    pixel_source_call_leave(&oldest->base);
+    if (g_queue_peek_head(&loans->pixels) == oldest)
+        pixel_source_load(&oldest->base);
 }
 
 void guest_loans_call_in(GuestLoans *loans)

@@ -46,10 +46,7 @@ static bool is_to_be_deflated(DisplayClient *dc, const Image *image)
 
 static bool encode_glz(DisplayClient *dc, const Image *image, WireWriter *stream, WireImage *out)
 {
-    const Bitmap *bitmap = &image->bitmap;
-
-    if (!dc->dictionary || !glz_encode(dc->dictionary, glz_type_for_format(bitmap->format), image->width, image->height,
-                                       bitmap->top_down, bitmap_data(bitmap), stream))
+    if (!dc->dictionary || !dictionary_loans_encode(&dc->dictionary_loans, dc->dictionary, image, stream))
         return encode_lz(image, stream, out); /* frozen, or not for this image */
     out->type = SPICE_IMAGE_TYPE_GLZ_RGB;
     if (is_to_be_deflated(dc, image))

@@ -154,7 +154,7 @@ static uint64_t run_glz(const Sample *s, bool check)
 
         wire_writer_reset(&out);
         bytes += glz_encode(dictionary, glz_type_for_format(image->bitmap.format), image->width, image->height, true,
-                            bitmap_data(&image->bitmap), &out);
+                            bitmap_data(&image->bitmap), &out, NULL);
         if (!check || !out.size)
             continue;
         got = glz_decoder_decode(decoder, out.data, out.size, &info, &error);

@@ -21,7 +21,7 @@ static void add_picture(GlzDictionary *dictionary, GlzDecoder *decoder, LzType t
     GlzInfo info;
     uint32_t step = type == LZ_TYPE_RGB16 ? 2 : type == LZ_TYPE_RGB24 ? 3 : 4;
 
-    if (!glz_encode(dictionary, type, (uint32_t)(g_bytes_get_size(pixels) / step), 1, true, pixels, &out))
+    if (!glz_encode(dictionary, type, (uint32_t)(g_bytes_get_size(pixels) / step), 1, true, pixels, &out, NULL))
         return;
     got = glz_decoder_decode(decoder, out.data, out.size, &info, NULL);
     g_assert(got);
@@ -43,8 +43,8 @@ static const WireWriter *first_streams(void)
         pixels[i] = (uint8_t)(i * i >> 3);
     bytes = g_bytes_new(pixels, sizeof(pixels));
     dictionary = glz_dictionary_new(1, 10000, 0);
-    glz_encode(dictionary, LZ_TYPE_RGB32, 60, 1, true, bytes, &streams[0]);
-    glz_encode(dictionary, LZ_TYPE_RGBA, 60, 1, true, bytes, &streams[1]);
+    glz_encode(dictionary, LZ_TYPE_RGB32, 60, 1, true, bytes, &streams[0], NULL);
+    glz_encode(dictionary, LZ_TYPE_RGBA, 60, 1, true, bytes, &streams[1], NULL);
     return streams;
 }
 

@@ -17,7 +17,7 @@ static GlzInfo encode(GlzDictionary *dictionary, unsigned w, unsigned h, uint32_
     g_auto(WireWriter) out = {0};
     GlzInfo info;
 
-    g_assert_cmpuint(glz_encode(dictionary, LZ_TYPE_RGB32, w, h, true, pixels, &out), >, 0);
+    g_assert_cmpuint(glz_encode(dictionary, LZ_TYPE_RGB32, w, h, true, pixels, &out, NULL), >, 0);
     g_assert_true(glz_read_header(out.data, out.size, &info, NULL));
     return info;
 }
@@ -53,12 +53,13 @@ static void test_refusals(void)
     GlzFigures figures;
 
     wire_write_u8(&out, 9);
-    g_assert_cmpuint(glz_encode(d, LZ_TYPE_RGB32, 100, 10, true, pixels, &out), ==, 0); /* as large as the window */
-    g_assert_cmpuint(glz_encode(d, LZ_TYPE_RGB32, 0, 10, true, pixels, &out), ==, 0);
-    g_assert_cmpuint(glz_encode(d, LZ_TYPE_PLT8, 10, 10, true, pixels, &out), ==, 0);
-    g_assert_cmpuint(glz_encode(d, LZ_TYPE_A8, 10, 10, true, pixels, &out), ==, 0);
+    g_assert_cmpuint(glz_encode(d, LZ_TYPE_RGB32, 100, 10, true, pixels, &out, NULL), ==,
+                     0); /* as large as the window */
+    g_assert_cmpuint(glz_encode(d, LZ_TYPE_RGB32, 0, 10, true, pixels, &out, NULL), ==, 0);
+    g_assert_cmpuint(glz_encode(d, LZ_TYPE_PLT8, 10, 10, true, pixels, &out, NULL), ==, 0);
+    g_assert_cmpuint(glz_encode(d, LZ_TYPE_A8, 10, 10, true, pixels, &out, NULL), ==, 0);
     glz_dictionary_freeze(d);
-    g_assert_cmpuint(glz_encode(d, LZ_TYPE_RGB32, 10, 10, true, pixels, &out), ==, 0);
+    g_assert_cmpuint(glz_encode(d, LZ_TYPE_RGB32, 10, 10, true, pixels, &out, NULL), ==, 0);
     glz_dictionary_get_figures(d, &figures);
     g_assert_true(figures.frozen);
     g_assert_cmpuint(figures.id, ==, 3);
@@ -125,7 +126,7 @@ static void test_pixels_held(void)
             g_assert_cmpuint(figures.bytes, ==, 0);
             g_assert_cmpuint(figures.images, ==, MIN(i, 13));
         }
-        size = glz_encode(d, LZ_TYPE_RGB32, 60, 60, true, pixels, &out);
+        size = glz_encode(d, LZ_TYPE_RGB32, 60, 60, true, pixels, &out, NULL);
         if (i % 10 != 5 && i > 0)
             g_assert_cmpuint(size, <, 100);
         got = glz_decoder_decode(decoder, out.data, out.size, &info, NULL);
@@ -156,7 +157,7 @@ static gpointer encode_images(gpointer data)
         WireWriter out = {0};
 
         c->pixels[i] = make_image(LZ_TYPE_RGBA, i % 3 ? "text" : "mix", w, h, codec_random(&seed) % 4);
-        g_assert_cmpuint(glz_encode(c->dictionary, LZ_TYPE_RGBA, w, h, true, c->pixels[i], &out), >, 0);
+        g_assert_cmpuint(glz_encode(c->dictionary, LZ_TYPE_RGBA, w, h, true, c->pixels[i], &out, NULL), >, 0);
         c->streams[i] = wire_writer_take(&out);
     }
     return NULL;

@@ -2,6 +2,7 @@
 /* Pixels that stay in guest memory, and when the guest gets its resources back. */
 #include "common/image/graduality.h"
 #include "common/image/quic.h"
+#include "server/display/dictionary-loans.h"
 #include "tests/unit/qxl-guest.h"
 
 #define SIZE (8 * 8 * 4)
@@ -196,6 +197,96 @@ static void test_command(void)
     lender_clear(&lender);
 }
 
+/* Encodes the picture and lets go of it. Gives the size of the stream, which the client's side understands. */
+static size_t encode(DictionaryLoans *loans, GlzDictionary *dictionary, GlzDecoder *decoder, Image *image)
+{
+    g_auto(WireWriter) out = {0};
+    GlzInfo info;
+    g_autoptr(GBytes) got = NULL;
+
+    g_assert_cmpuint(dictionary_loans_encode(loans, dictionary, image, &out), ==, out.size);
+    image_unref(image);
+    got = glz_decoder_decode(decoder, out.data, out.size, &info, NULL);
+    g_assert_nonnull(got);
+    return out.size;
+}
+
+/* A dictionary has pictures on loan until the guest needs its memory, the window has moved on, or the end. */
+static void test_dictionary(void)
+{
+    g_autoptr(GlzDictionary) dictionary = glz_dictionary_new(1, 8 * 8 * 2, 0);
+    g_autoptr(GlzDecoder) decoder = glz_decoder_new();
+    DictionaryLoans loans = {0};
+    GlzFigures figures;
+    Lender lender;
+    Image *images[2];
+    size_t first;
+
+    lender_init(&lender, SIZE * 10);
+    lend(&lender, 0, 1, images);
+    first = encode(&loans, dictionary, decoder, images[0]);
+    lend(&lender, 0, 1, images);
+    g_assert_cmpuint(encode(&loans, dictionary, decoder, images[0]), <, first / 2);
+    g_assert_cmpstr(lender.released->str, ==, "");
+    lend(&lender, 1, 1, images);
+    encode(&loans, dictionary, decoder, images[0]); /* there is room for two */
+    g_assert_cmpstr(lender.released->str, ==, "0");
+    guest_loans_call_in(lender.loans);
+    g_assert_cmpstr(lender.released->str, ==, "001");
+    glz_dictionary_get_figures(dictionary, &figures);
+    g_assert_cmpuint(figures.images, ==, 2);
+    g_assert_cmpuint(figures.bytes, ==, 0);
+    lend(&lender, 0, 1, images);
+    g_assert_cmpuint(encode(&loans, dictionary, decoder, images[0]), ==, first);
+    /* Of a picture in two pieces it takes a copy. */
+    lend(&lender, 2, 2, images);
+    image_unref(images[0]);
+    encode(&loans, dictionary, decoder, images[1]);
+    g_assert_cmpstr(lender.released->str, ==, "0012");
+    /* What others still need is copied for them when it is called in. */
+    lend(&lender, 3, 1, images);
+    encode(&loans, dictionary, decoder, image_ref(images[0]));
+    guest_loans_call_in(lender.loans);
+    g_assert_cmpstr(lender.released->str, ==, "001203");
+    assert_pixels(&lender, images[0]);
+    image_unref(images[0]);
+    lend(&lender, 1, 1, images);
+    encode(&loans, dictionary, decoder, images[0]);
+    dictionary_loans_end(&loans);
+    g_assert_cmpstr(lender.released->str, ==, "0012031");
+    /* Nothing is kept of what was not encoded. */
+    glz_dictionary_freeze(dictionary);
+    lend(&lender, 1, 1, images);
+    g_assert_cmpuint(dictionary_loans_encode(&loans, dictionary, images[0], &(WireWriter){0}), ==, 0);
+    image_unref(images[0]);
+    g_assert_cmpstr(lender.released->str, ==, "00120311");
+    lender_clear(&lender);
+}
+
+/* Pictures that would be too many on loan are forgotten, without a copy. */
+static void test_dictionary_limit(void)
+{
+    g_autoptr(GlzDictionary) dictionary = glz_dictionary_new(1, 10000, 0);
+    g_autoptr(GlzDecoder) decoder = glz_decoder_new();
+    DictionaryLoans loans = {0};
+    GlzFigures figures;
+    Lender lender;
+    Image *images[1];
+
+    lender_init(&lender, SIZE * 2 + 1);
+    for (unsigned i = 0; i < 4; i++) {
+        lend(&lender, i, 1, images);
+        encode(&loans, dictionary, decoder, images[0]);
+    }
+    g_assert_cmpstr(lender.released->str, ==, "01");
+    glz_dictionary_get_figures(dictionary, &figures);
+    g_assert_cmpuint(figures.images, ==, 4);
+    g_assert_cmpuint(figures.bytes, ==, 2 * SIZE);
+    dictionary_loans_end(&loans);
+    g_assert_cmpstr(lender.released->str, ==, "0123");
+    lender_clear(&lender);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -204,5 +295,7 @@ int main(int argc, char **argv)
     g_test_add_func("/guest-pixels/call-in", test_call_in);
     g_test_add_func("/guest-pixels/limit", test_limit);
     g_test_add_func("/guest-pixels/command", test_command);
+    g_test_add_func("/guest-pixels/dictionary", test_dictionary);
+    g_test_add_func("/guest-pixels/dictionary-limit", test_dictionary_limit);
     return g_test_run();
 }
