@@ -13,7 +13,9 @@
 #define MAX_SKIP 8u     /* cells */
 #define REFRESH 32u     /* cells between entries made inside a long copy */
 #define GOOD_LENGTH 64u /* cells: a copy that need not be bettered */
-#define NO_CELL G_MAXUINT32
+/* Copies of fewer cells are given up for a better one a cell later: it is looked for everywhere, or for long ones. */
+#define POOR_LENGTH 4u
+#define SHORT_LENGTH 6u
 
 /* A copy of `length` cells, from cell `from` of the image `image` ids back. */
 typedef struct Match {
@@ -227,6 +229,21 @@ G_ALWAYS_INLINE static inline void find_match(Cell cell, Search *s, Match *best,
         insert_recent(cell, s, i);
 }
 
+/* The copy at i is short: is one that begins a cell later worth the literal? */
+G_ALWAYS_INLINE static inline bool find_later(Cell cell, Search *s, Match *m, uint32_t i)
+{
+    Match next = {0};
+
+    if (m->length < POOR_LENGTH)
+        find_match(cell, s, &next, i + 1);
+    else
+        try_distant(cell, s, &next, i + 1);
+    if (next.gain <= m->gain + 1)
+        return false;
+    *m = next;
+    return true;
+}
+
 /* Lengthens the copy of the cells at i backwards, not farther than `first`. Gives its new first cell. */
 G_ALWAYS_INLINE static inline uint32_t extend_back(Cell cell, const Search *s, Match *m, uint32_t i, uint32_t first)
 {
@@ -292,9 +309,9 @@ G_ALWAYS_INLINE static inline void note_match(Cell cell, Search *s, const Match 
     if (m->image)
         for (uint32_t j = i + REFRESH; j + REFRESH / 2 < end && j <= last; j += REFRESH)
             insert_distant(cell, s, j);
-    for (uint32_t j = end - MIN(m->length, 2); j < end && j <= last; j++) {
-        insert_recent(cell, s, j);
-        insert_distant(cell, s, j);
+    if (end - 1 <= last) {
+        insert_recent(cell, s, end - 1);
+        insert_distant(cell, s, end - 1);
     }
 }
 
@@ -302,7 +319,7 @@ G_ALWAYS_INLINE static inline void encode_pass(Cell cell, Output *out, Search *s
 {
     const uint32_t look_ahead = distant_cells(cell) + 1;
     uint32_t i = 1, literals = 0; /* cells literals..i-1 wait to be written */
-    Match m, next;
+    Match m;
 
     s->base = glz_dictionary_begin_pass(s->d, s->n);
     s->last_pixels = NULL;
@@ -333,13 +350,8 @@ G_ALWAYS_INLINE static inline void encode_pass(Cell cell, Output *out, Search *s
             i += 1 + MIN((i - literals) >> SKIP_SHIFT, MAX_SKIP);
             continue;
         }
-        if (m.length < 8 && i + 1 + look_ahead <= s->n) {
-            find_match(cell, s, &next, i + 1);
-            if (next.gain > m.gain + 1) {
-                m = next;
-                i++;
-            }
-        }
+        if (m.length < SHORT_LENGTH && i + 1 + look_ahead <= s->n)
+            i += find_later(cell, s, &m, i);
         i = extend_back(cell, s, &m, i, literals);
         put_literals(cell, out, s->pixels, literals, i);
         put_match(cell, out, &m, i);
