@@ -63,6 +63,11 @@ void guest_loans_free(GuestLoans *loans)
     g_free(loans);
 }
 
+bool guest_loans_take(const GuestLoans *loans, uint64_t bytes)
+{
+    return bytes >= loans->min_bytes && bytes <= loans->max_bytes;
+}
+
 GuestLoan *guest_loan_new(GuestLoans *loans)
 {
     GuestLoan *loan = g_new0(GuestLoan, 1);
@@ -70,11 +75,6 @@ GuestLoan *guest_loan_new(GuestLoans *loans)
     loan->loans = loans;
     loan->refs = 1;
     return loan;
-}
-
-bool guest_loan_takes(const GuestLoan *loan, uint64_t bytes)
-{
-    return bytes >= loan->loans->min_bytes && bytes <= loan->loans->max_bytes;
 }
 
 void guest_loan_unref(GuestLoan *loan)

@@ -35,12 +35,12 @@ GuestLoans *guest_loans_new(void (*release)(void *opaque, const QXLReleaseInfoEx
 /* Calls all in. Images that had pixels on loan may outlive this. */
 void guest_loans_free(GuestLoans *loans);
 void guest_loans_call_in(GuestLoans *loans);
+/* Whether so many bytes may be lent at all. */
+bool guest_loans_take(const GuestLoans *loans, uint64_t bytes);
 
 /* What one command keeps. The caller has one reference, each GuestPixels one more; with the last one the resources go
  * back, if guest_loan_set() has named them. */
 GuestLoan *guest_loan_new(GuestLoans *loans);
-/* Whether so many bytes may be lent at all. */
-bool guest_loan_takes(const GuestLoan *loan, uint64_t bytes);
 void guest_loan_unref(GuestLoan *loan); /* NULL is allowed */
 /* True if pixels need the resources: then it takes them over, and the caller must not release them. */
 bool guest_loan_set(GuestLoan *loan, const QXLReleaseInfoExt *resources);

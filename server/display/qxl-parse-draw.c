@@ -471,8 +471,7 @@ DrawOp *qxl_parse_drawable(const MemSlots *slots, GuestLoans *loans, const QXLCo
     GuestReader reader = guest_reader(slots, command->group_id);
     DrawOp *op;
 
-    if (loans)
-        reader.loan = guest_loan_new(loans);
+    reader.loans = loans;
     op = read_drawable(&reader, command, release, error);
     if (reader.loan && guest_loan_set(reader.loan, release))
         release->info = NULL;

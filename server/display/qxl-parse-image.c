@@ -52,8 +52,10 @@ static PixelSource *borrow_pixels(GuestReader *reader, const QXLBitmap *bitmap, 
     ChunkWalk walk = {.next = bitmap->data};
     size_t n = 0;
 
-    if (!reader->loan || packed != bitmap->stride || !guest_loan_takes(reader->loan, size) || size > reader->budget)
+    if (!reader->loans || packed != bitmap->stride || !guest_loans_take(reader->loans, size) || size > reader->budget)
         return NULL;
+    if (!reader->loan)
+        reader->loan = guest_loan_new(reader->loans);
     if (bitmap->flags & QXL_BITMAP_DIRECT) {
         pieces[n++] = (GuestPiece){memslots_get(reader->slots, reader->group, bitmap->data, size, NULL), size};
         return pieces[0].data && guest_charge(reader, size, NULL) ? guest_pixels_new(reader->loan, pieces, n, size)

@@ -14,7 +14,8 @@ typedef struct GuestReader {
     uint32_t group;
     bool expand_16bpp; /* colours are x1r5g5b5 and are to become 32 bit */
     uint64_t budget;   /* bytes that the command may still hold */
-    GuestLoan *loan;   /* pixels may stay where they are; NULL: they are all copied */
+    GuestLoans *loans; /* pixels may stay where they are; NULL: they are all copied */
+    GuestLoan *loan;   /* NULL: none of them did so far */
 } GuestReader;
 
 GuestReader guest_reader(const MemSlots *slots, uint32_t group);

@@ -30,18 +30,18 @@ static bool boxes_touch(const pixman_box32_t *a, const pixman_box32_t *b)
 }
 
 /* Most drawables are far from each other: this is cheaper than any operation on regions. */
-static bool regions_near(pixman_region32_t *a, pixman_region32_t *b)
+static bool regions_near(const pixman_region32_t *a, const pixman_region32_t *b)
 {
-    return boxes_touch(pixman_region32_extents(a), pixman_region32_extents(b));
+    return boxes_touch(&a->extents, &b->extents);
 }
 
-static bool source_near(Drawable *copy, pixman_region32_t *region)
+static bool source_near(const Drawable *copy, const pixman_region32_t *region)
 {
-    const pixman_box32_t *e = pixman_region32_extents(&copy->visible);
+    const pixman_box32_t *e = &copy->visible.extents;
     Point shift = copy_shift(copy->op);
     pixman_box32_t box = {e->x1 + shift.x, e->y1 + shift.y, e->x2 + shift.x, e->y2 + shift.y};
 
-    return boxes_touch(&box, pixman_region32_extents(region));
+    return boxes_touch(&box, &region->extents);
 }
 
 /* What of `region` the copy needs goes to its hold. */
@@ -87,29 +87,26 @@ static void hide_copy(Drawable *copy, pixman_region32_t *hidden)
 
 static void hide_plain(Drawable *older, pixman_region32_t *hidden)
 {
-    pixman_region32_t before;
+    pixman_region32_t left;
 
     if (!regions_near(&older->visible, hidden))
         return;
-    if (older->op->effect != QXL_EFFECT_OPAQUE) {
-        pixman_region32_subtract(&older->visible, &older->visible, hidden);
-        return;
-    }
+    pixman_region32_init(&left);
+    pixman_region32_subtract(&left, &older->visible, hidden);
     /* What it covers it has already hidden itself, or put on hold. */
-    pixman_region32_init(&before);
-    pixman_region32_copy(&before, &older->visible);
-    pixman_region32_subtract(&older->visible, &older->visible, hidden);
-    pixman_region32_subtract(hidden, hidden, &before);
-    pixman_region32_fini(&before);
+    if (older->is_opaque)
+        pixman_region32_subtract(hidden, hidden, &older->visible);
+    pixman_region32_fini(&older->visible);
+    older->visible = left;
 }
 
 bool hide_step(Drawable *older, pixman_region32_t *hidden)
 {
-    if (older->op->type == QXL_COPY_BITS)
+    if (older->is_copy)
         hide_copy(older, hidden);
     else
         hide_plain(older, hidden);
-    return !pixman_region32_not_empty(&older->visible);
+    return region_is_empty(&older->visible);
 }
 
 static bool brushes_equal(const Brush *a, const Brush *b)

@@ -4,6 +4,11 @@
 
 #include "server/display/tree.h"
 
+static inline bool region_is_empty(const pixman_region32_t *region)
+{
+    return region->extents.x1 >= region->extents.x2;
+}
+
 /*
  * A new opaque drawable hides older ones. hide_begin() gives the region that it hides directly (to be finished by the
  * caller); hide_step() is then called for each older pending drawable of the surface, newest first, until the region is

@@ -60,6 +60,8 @@ static Drawable *drawable_new(DrawTree *tree, DrawOp *op)
     drawable->opaque = tree->opaque;
     drawable->serial = ++tree->serial;
     drawable->bytes = draw_op_bytes(op);
+    drawable->is_opaque = op->effect == QXL_EFFECT_OPAQUE;
+    drawable->is_copy = op->type == QXL_COPY_BITS;
     draw_op_region(op, &drawable->visible);
     pixman_region32_init(&drawable->hold);
     return drawable;
@@ -224,7 +226,7 @@ static void render_up_to(DrawTree *tree, Drawable *last)
 static bool region_touches(pixman_region32_t *region, const Rect *r)
 {
     pixman_box32_t box = {r->left, r->top, r->right, r->bottom};
-    const pixman_box32_t *e = pixman_region32_extents(region);
+    const pixman_box32_t *e = &region->extents;
 
     if (e->x1 >= box.x2 || e->x2 <= box.x1 || e->y1 >= box.y2 || e->y2 <= box.y1)
         return false;
@@ -308,7 +310,7 @@ static void hide_older(DrawTree *tree, Drawable *drawable)
     pixman_region32_t hidden;
 
     hide_begin(drawable, &hidden);
-    while (older && pixman_region32_not_empty(&hidden)) {
+    while (older && !region_is_empty(&hidden)) {
         Drawable *next = older->older;
 
         if (hide_step(older, &hidden))
@@ -356,7 +358,7 @@ Drawable *draw_tree_add(DrawTree *tree, DrawOp *op)
 {
     Drawable *drawable = drawable_new(tree, op);
 
-    if (op->type == QXL_DRAW_NOP || !pixman_region32_not_empty(&drawable->visible))
+    if (op->type == QXL_DRAW_NOP || region_is_empty(&drawable->visible))
         goto nothing;
     draw_tree_render_readers(tree, op->surface_id);
     /* Afterwards nothing that it may read can be hidden any more. */
@@ -364,7 +366,7 @@ Drawable *draw_tree_add(DrawTree *tree, DrawOp *op)
         draw_tree_render_surface(tree, op->surface_id);
     if (merge_duplicate(tree, drawable))
         goto nothing;
-    if (op->effect == QXL_EFFECT_OPAQUE)
+    if (drawable->is_opaque)
         hide_older(tree, drawable);
     keep_limits(tree, drawable);
     drawable_link(tree, drawable);

@@ -56,15 +56,17 @@ struct Drawable {
     uint64_t serial;  /* age: grows with each drawable of the tree */
     bool pending;
 
-    /* The rest is the tree's. */
+    /* The rest is the tree's. First what is looked at for each new drawable. */
+    bool is_opaque; /* hides what is older */
+    bool is_copy;   /* COPY_BITS */
     unsigned refs;
+    pixman_region32_t visible; /* pixels not dead: what it draws and nothing newer covers, or what is read */
+    Drawable *newer, *older;   /* pending ones of the surface */
     const DrawTreeOps *ops;
     void *opaque;
     uint64_t bytes;
-    pixman_region32_t visible; /* pixels that are not dead: what it draws and nothing newer covers, or what is read */
-    pixman_region32_t hold;    /* COPY_BITS: covered pixels of its source that older ones must still paint for it */
+    pixman_region32_t hold; /* COPY_BITS: covered pixels of its source that older ones must still paint for it */
     DrawTreeSurface *surface;
-    Drawable *newer, *older;         /* pending ones of the surface */
     Drawable *newer_all, *older_all; /* pending ones of the tree */
     DrawableReader readers[DRAW_OP_MAX_DEPS];
 };

@@ -150,7 +150,6 @@ static void test_limit(void)
 {
     Lender lender;
     Image *images[4];
-    GuestLoan *loan;
 
     lender_init(&lender, SIZE * 2 + 1);
     for (unsigned i = 0; i < 4; i++)
@@ -161,10 +160,8 @@ static void test_limit(void)
         image_unref(images[i]);
     }
     g_assert_cmpstr(lender.released->str, ==, "0123");
-    loan = guest_loan_new(lender.loans);
-    g_assert_false(guest_loan_takes(loan, SIZE * 2 + 2));
-    g_assert_false(guest_loan_takes(loan, 0));
-    guest_loan_unref(loan);
+    g_assert_false(guest_loans_take(lender.loans, SIZE * 2 + 2));
+    g_assert_false(guest_loans_take(lender.loans, 0));
     lender_clear(&lender);
 }
 
