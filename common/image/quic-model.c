@@ -27,8 +27,8 @@ const uint8_t quic_random[256] = {
 
 const uint16_t quic_trigger[7] = {110, 550, 900, 800, 550, 400, 350};
 
-const uint8_t quic_run_bits[32] = {FOUR(0), FOUR(1), FOUR(2), FOUR(3), 4,  4,  5,  5,  6,  6,
-                                   7,       7,       8,       9,       10, 11, 12, 13, 14, 15};
+const uint8_t quic_run_bits[QUIC_RUN_STATES] = {FOUR(0), FOUR(1), FOUR(2), FOUR(3), 4,  4,  5,  5,  6,  6,
+                                                7,       7,       8,       9,       10, 11, 12, 13, 14, 15};
 
 const uint16_t quic_lane_low[2][QUIC_LANES] = {{7, 6, 5, 4, 3, 2, 1, 0}, {7, 6, 5, 4, 3, 0xffff, 0xffff, 0xffff}};
 
@@ -45,9 +45,23 @@ static void make_code(QuicCodes *codes, unsigned bits, unsigned l)
         unsigned length = s < escape ? (s >> l) + 1 + l : prefix + suffix;
         unsigned word = s < escape ? 1u << l | (s & ((1u << l) - 1)) : s - escape;
 
-        codes->word[l << bits | s] = word << 5 | length;
+        codes->word[l << bits | s] = (uint16_t)(word << 8 | length);
         codes->cost[s][l] = (uint16_t)(8 * length);
     }
+}
+
+QuicRunCode quic_run_code[QUIC_RUN_STATES][QUIC_SHORT_RUN];
+
+static QuicRunCode make_run_code(unsigned state, uint32_t n)
+{
+    unsigned word = 0, length = 0, rest;
+
+    while (quic_take_run_piece(&state, &n)) {
+        word = word << 1 | 1;
+        length++;
+    }
+    rest = quic_end_run(&state);
+    return (QuicRunCode){(uint16_t)(word << rest | n), (uint8_t)(length + rest), (uint8_t)state};
 }
 
 static void make_codes(QuicCodes *codes, unsigned bits)
@@ -58,6 +72,13 @@ static void make_codes(QuicCodes *codes, unsigned bits)
         codes->bucket[s] = (uint8_t)MIN(bits - 1, g_bit_storage(s + 1) - 1);
 }
 
+static void make_run_codes(void)
+{
+    for (unsigned state = 0; state < QUIC_RUN_STATES; state++)
+        for (unsigned n = 0; n < QUIC_SHORT_RUN; n++)
+            quic_run_code[state][n] = make_run_code(state, n);
+}
+
 const QuicCodes *quic_codes(unsigned bits)
 {
     static QuicCodes tables[2];
@@ -66,6 +87,7 @@ const QuicCodes *quic_codes(unsigned bits)
     if (g_once_init_enter(&done)) {
         make_codes(&tables[0], 8);
         make_codes(&tables[1], 5);
+        make_run_codes();
         g_once_init_leave(&done, 1);
     }
     return &tables[bits == 5];

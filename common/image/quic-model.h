@@ -27,6 +27,15 @@
 #define QUIC_BUCKETS 8
 #define QUIC_LANES 8 /* codes of a bucket, 8 bit components; 5 bit ones leave three unused */
 
+/* A run shorter than QUIC_SHORT_RUN in one word. */
+#define QUIC_RUN_STATES 32u
+#define QUIC_SHORT_RUN 32u
+typedef struct QuicRunCode {
+    uint16_t word;
+    uint8_t length; /* at most 16 */
+    uint8_t next;   /* run state */
+} QuicRunCode;
+
 /* The codes for components of one depth. */
 typedef struct QuicCodes {
     struct {
@@ -34,8 +43,8 @@ typedef struct QuicCodes {
         uint8_t suffix;  /* bits after an escape */
         uint16_t escape; /* the first symbol that is written as an escape */
     } code[QUIC_LANES];
-    /* [code << bits | symbol]: word << 5 | length; words have up to 26 bits */
-    uint32_t word[QUIC_LANES << 8];
+    /* [code << bits | symbol]: word << 8 | length; words have up to 26 bits, but only the last 8 of them can be set */
+    uint16_t word[QUIC_LANES << 8];
     /* [symbol]: 8 * length in each code */
     uint16_t cost[256][QUIC_LANES] __attribute__((aligned(16)));
     /* [context]: floor(log2(context + 1)), at most bits - 1 */
@@ -44,11 +53,12 @@ typedef struct QuicCodes {
 
 /* For 8 or 5 bits. */
 const QuicCodes *quic_codes(unsigned bits);
+extern QuicRunCode quic_run_code[QUIC_RUN_STATES][QUIC_SHORT_RUN]; /* made with the first of them */
 
 extern const uint8_t quic_random[256];
 extern const uint16_t quic_trigger[7];
 /* The lengths of runs are written in pieces of 1 << quic_run_bits[run state] pixels. */
-extern const uint8_t quic_run_bits[32];
+extern const uint8_t quic_run_bits[QUIC_RUN_STATES];
 
 #define QUIC_MASK_STEP 2048u /* columns after which the model is updated more rarely */
 #define QUIC_LAST_MASK 6u
@@ -91,6 +101,29 @@ G_ALWAYS_INLINE static inline void quic_state_advance(QuicState *state, uint32_t
 G_ALWAYS_INLINE static inline void quic_state_new_wait(QuicState *state)
 {
     state->wait = quic_random[state->random++ & 255] & ((1u << state->mask_bits) - 1);
+}
+
+/* Takes a full piece from a run of n pixels, if there is one: written as a bit that is set. */
+G_ALWAYS_INLINE static inline bool quic_take_run_piece(unsigned *run_state, uint32_t *n)
+{
+    uint32_t piece = 1u << quic_run_bits[*run_state];
+
+    if (*n < piece)
+        return false;
+    *n -= piece;
+    if (*run_state < QUIC_RUN_STATES - 1)
+        ++*run_state;
+    return true;
+}
+
+/* What is left after the last piece is written in so many bits, the first of which is not set. */
+G_ALWAYS_INLINE static inline unsigned quic_end_run(unsigned *run_state)
+{
+    unsigned bits = 1u + quic_run_bits[*run_state];
+
+    if (*run_state > 0)
+        --*run_state;
+    return bits;
 }
 
 /* The low bits of the counters; unused lanes never are the smallest. */
