@@ -206,6 +206,8 @@ LoopWatch *loop_watch_new(Loop *loop, int fd, int mask, LoopWatchFunc func, void
     } else {
         watch->source = g_source_new(&watch_funcs, sizeof(WatchSource));
         ((WatchSource *)watch->source)->watch = watch;
+        /* Else GLib takes the descriptor out while the callback runs, and wakes the loop up when it puts it back. */
+        g_source_set_can_recurse(watch->source, TRUE);
         watch->poll = (GPollFD){fd, mask_to_condition(mask), 0};
         g_source_add_poll(watch->source, &watch->poll);
         g_source_attach(watch->source, loop->context);
