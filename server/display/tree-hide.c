@@ -24,24 +24,36 @@ static void copy_source(const Drawable *copy, pixman_region32_t *source)
     pixman_region32_translate(source, shift.x, shift.y);
 }
 
-static bool boxes_touch(const pixman_box32_t *a, const pixman_box32_t *b)
-{
-    return a->x1 < b->x2 && b->x1 < a->x2 && a->y1 < b->y2 && b->y1 < a->y2;
-}
-
 /* Most drawables are far from each other: this is cheaper than any operation on regions. */
 static bool regions_near(const pixman_region32_t *a, const pixman_region32_t *b)
 {
     return boxes_touch(&a->extents, &b->extents);
 }
 
-static bool source_near(const Drawable *copy, const pixman_region32_t *region)
+static pixman_box32_t source_box(const Drawable *copy)
 {
     const pixman_box32_t *e = &copy->visible.extents;
     Point shift = copy_shift(copy->op);
-    pixman_box32_t box = {e->x1 + shift.x, e->y1 + shift.y, e->x2 + shift.x, e->y2 + shift.y};
+
+    return (pixman_box32_t){e->x1 + shift.x, e->y1 + shift.y, e->x2 + shift.x, e->y2 + shift.y};
+}
+
+static bool source_near(const Drawable *copy, const pixman_region32_t *region)
+{
+    pixman_box32_t box = source_box(copy);
 
     return boxes_touch(&box, &region->extents);
+}
+
+pixman_box32_t hide_outline(const Drawable *drawable)
+{
+    const pixman_box32_t *e = &drawable->visible.extents;
+    pixman_box32_t source;
+
+    if (!drawable->is_copy)
+        return *e;
+    source = source_box(drawable);
+    return (pixman_box32_t){MIN(e->x1, source.x1), MIN(e->y1, source.y1), MAX(e->x2, source.x2), MAX(e->y2, source.y2)};
 }
 
 /* What of `region` the copy needs goes to its hold. */

@@ -3,11 +3,19 @@
 
 #include "server/display/tree-hide.h"
 
+/* Where a new drawable may change an older one. All of them side by side: each new one looks at many. */
+typedef struct Outline {
+    pixman_box32_t box; /* empty: the drawable has gone */
+    Drawable *drawable;
+} Outline;
+
 struct DrawTreeSurface {
     uint32_t id;
     unsigned count;
     Drawable *newest, *oldest;
     DrawableReader *readers; /* of pending drawables on other surfaces */
+    Outline *outlines;       /* [n_outlines], oldest first */
+    unsigned n_outlines, max_outlines;
 };
 
 struct DrawTree {
@@ -86,6 +94,14 @@ static DrawTreeSurface *surface_get(DrawTree *tree, uint32_t id)
     return surface;
 }
 
+static void surface_free(gpointer opaque)
+{
+    DrawTreeSurface *surface = opaque;
+
+    g_free(surface->outlines);
+    g_free(surface);
+}
+
 static void surface_put(DrawTree *tree, DrawTreeSurface *surface)
 {
     if (!surface->newest && !surface->readers)
@@ -123,6 +139,40 @@ static void reader_unlink(DrawTree *tree, DrawableReader *reader)
     reader->surface = NULL;
 }
 
+/* Closes the gaps, or makes more room if there are few. */
+static void outlines_make_room(DrawTreeSurface *surface)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < surface->n_outlines; i++) {
+        if (!surface->outlines[i].drawable)
+            continue;
+        surface->outlines[n] = surface->outlines[i];
+        surface->outlines[n].drawable->outline = n;
+        n++;
+    }
+    surface->n_outlines = n;
+    if (n < surface->max_outlines / 2)
+        return;
+    surface->max_outlines = MAX(2 * surface->max_outlines, 16);
+    surface->outlines = g_renew(Outline, surface->outlines, surface->max_outlines);
+}
+
+static void outline_add(DrawTreeSurface *surface, Drawable *drawable)
+{
+    if (surface->n_outlines == surface->max_outlines)
+        outlines_make_room(surface);
+    drawable->outline = surface->n_outlines++;
+    surface->outlines[drawable->outline] = (Outline){hide_outline(drawable), drawable};
+}
+
+static void outline_remove(DrawTreeSurface *surface, const Drawable *drawable)
+{
+    surface->outlines[drawable->outline] = (Outline){0};
+    while (surface->n_outlines > 0 && !surface->outlines[surface->n_outlines - 1].drawable)
+        surface->n_outlines--;
+}
+
 static void drawable_link(DrawTree *tree, Drawable *drawable)
 {
     DrawTreeSurface *surface = surface_get(tree, drawable->op->surface_id);
@@ -136,6 +186,7 @@ static void drawable_link(DrawTree *tree, Drawable *drawable)
         surface->oldest = drawable;
     surface->newest = drawable;
     surface->count++;
+    outline_add(surface, drawable);
 
     drawable->older_all = tree->newest;
     if (drawable->older_all)
@@ -162,6 +213,7 @@ static void drawable_unlink(DrawTree *tree, Drawable *drawable)
     drawable->surface = NULL;
     drawable->pending = false;
     surface->count--;
+    outline_remove(surface, drawable);
     tree->count--;
     tree->bytes -= drawable->bytes;
     for (unsigned i = 0; i < DRAW_OP_MAX_DEPS; i++)
@@ -182,7 +234,7 @@ DrawTree *draw_tree_new(const DrawTreeOps *ops, void *opaque)
 
     tree->ops = ops;
     tree->opaque = opaque;
-    tree->surfaces = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    tree->surfaces = g_hash_table_new_full(NULL, NULL, NULL, surface_free);
     return tree;
 }
 
@@ -306,16 +358,26 @@ void draw_tree_discard_surface(DrawTree *tree, uint32_t surface_id)
 static void hide_older(DrawTree *tree, Drawable *drawable)
 {
     DrawTreeSurface *surface = surface_find(tree, drawable->op->surface_id);
-    Drawable *older = surface ? surface->newest : NULL;
     pixman_region32_t hidden;
 
+    if (!surface)
+        return;
     hide_begin(drawable, &hidden);
-    while (older && !region_is_empty(&hidden)) {
-        Drawable *next = older->older;
+    for (unsigned i = surface->n_outlines; i > 0 && !region_is_empty(&hidden); i--) {
+        Outline *outline = &surface->outlines[i - 1];
 
-        if (hide_step(older, &hidden))
-            drawable_drop(tree, older);
-        older = next;
+        if (!boxes_touch(&outline->box, &hidden.extents))
+            continue;
+        if (!hide_step(outline->drawable, &hidden)) {
+            outline->box = hide_outline(outline->drawable);
+            continue;
+        }
+        drawable_drop(tree, outline->drawable);
+        /* The surface's entry goes away with the last of them. */
+        surface = surface_find(tree, drawable->op->surface_id);
+        if (!surface)
+            break;
+        i = MIN(i, surface->n_outlines + 1);
     }
     pixman_region32_fini(&hidden);
 }

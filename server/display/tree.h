@@ -62,6 +62,7 @@ struct Drawable {
     unsigned refs;
     pixman_region32_t visible; /* pixels not dead: what it draws and nothing newer covers, or what is read */
     Drawable *newer, *older;   /* pending ones of the surface */
+    unsigned outline;          /* its number in those of the surface */
     const DrawTreeOps *ops;
     void *opaque;
     uint64_t bytes;
