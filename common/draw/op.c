@@ -3,7 +3,7 @@
 
 DrawOp *draw_op_new(uint8_t type, uint32_t surface_id, const Rect *box)
 {
-    DrawOp *op = g_new0(DrawOp, 1);
+    DrawOp *op = g_slice_new0(DrawOp);
 
     g_atomic_ref_count_init(&op->refs);
     op->type = type;
@@ -110,7 +110,7 @@ void draw_op_unref(DrawOp *op)
         glyph_string_free(op->u.text.string);
     }
     g_free(op->clip_rects);
-    g_free(op);
+    g_slice_free(DrawOp, op);
 }
 
 void draw_op_region(const DrawOp *op, pixman_region32_t *region)

@@ -25,7 +25,7 @@ void palette_unref(Palette *palette)
 
 static Image *image_new(uint8_t type)
 {
-    Image *image = g_new0(Image, 1);
+    Image *image = g_slice_new0(Image);
 
     g_atomic_ref_count_init(&image->refs);
     image->type = type;
@@ -168,7 +168,7 @@ void image_unref(Image *image)
         palette_unref(image->bitmap.palette);
         g_clear_pointer(&image->bitmap.quic, g_bytes_unref);
     }
-    g_free(image);
+    g_slice_free(Image, image);
 }
 
 static const uint8_t format_bits[] = {0, 1, 1, 4, 4, 8, 16, 24, 32, 32, 8};

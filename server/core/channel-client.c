@@ -89,7 +89,7 @@ static void out_message_free(OutMessage *message)
     wire_writer_clear(&message->body);
     if (message->fd >= 0)
         close(message->fd);
-    g_free(message);
+    g_slice_free(OutMessage, message);
 }
 
 typedef struct GoneTask {
@@ -254,7 +254,7 @@ bool channel_client_has_cap(const ChannelClient *cc, unsigned cap)
 
 static void send_message(ChannelClient *cc, uint16_t type, WireWriter *body, uint32_t sub_list, int fd)
 {
-    OutMessage *message = g_new0(OutMessage, 1);
+    OutMessage *message = g_slice_new0(OutMessage);
     DataHeader header = {.serial = ++cc->serial, .type = type, .size = (uint32_t)body->size, .sub_list = sub_list};
 
     message->header_size = (unsigned)data_header_pack(message->header, &header, cc->link.mini_header);

@@ -161,14 +161,14 @@ static void draw_item_free(PipeItem *item)
         drawable_unref(draw->drawable);
     }
     draw_op_unref(draw->op);
-    g_free(draw);
+    g_slice_free(DrawItem, draw);
 }
 
 static const PipeItemOps draw_item_ops = {draw_item_send, draw_item_free};
 
 static DrawItem *draw_item_new(DisplayClient *dc, DrawOp *op)
 {
-    DrawItem *draw = g_new0(DrawItem, 1);
+    DrawItem *draw = g_slice_new0(DrawItem);
 
     pipe_item_init(&draw->item, &draw_item_ops);
     draw->dc = dc;

@@ -43,7 +43,7 @@ void drawable_unref(Drawable *drawable)
     pixman_region32_fini(&drawable->visible);
     pixman_region32_fini(&drawable->hold);
     draw_op_unref(drawable->op);
-    g_free(drawable);
+    g_slice_free(Drawable, drawable);
 }
 
 /* True if it reads pixels of its own destination, other than the one it writes (COPY_BITS is known for that). */
@@ -60,7 +60,7 @@ static bool op_reads_itself(const DrawOp *op)
 
 static Drawable *drawable_new(DrawTree *tree, DrawOp *op)
 {
-    Drawable *drawable = g_new0(Drawable, 1);
+    Drawable *drawable = g_slice_new0(Drawable);
 
     drawable->op = draw_op_ref(op);
     drawable->refs = 1;
