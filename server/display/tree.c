@@ -145,11 +145,12 @@ static void outlines_make_room(DrawTreeSurface *surface)
     unsigned n = 0;
 
     for (unsigned i = 0; i < surface->n_outlines; i++) {
-        if (!surface->outlines[i].drawable)
+        Outline outline = surface->outlines[i];
+
+        if (!outline.drawable)
             continue;
-        surface->outlines[n] = surface->outlines[i];
-        surface->outlines[n].drawable->outline = n;
-        n++;
+        outline.drawable->outline = n;
+        surface->outlines[n++] = outline;
     }
     surface->n_outlines = n;
     if (n < surface->max_outlines / 2)
