@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common/image/glz-window.h"
+#include "common/image/lz-cell.h"
 
 #include <string.h>
 
@@ -30,11 +31,12 @@ GlzDictionary *glz_dictionary_ref(GlzDictionary *d)
 
 static void forget_image(GlzDictionary *d, GlzImage *image)
 {
-    if (!image->bytes)
+    if (!image->piece.pixels)
         return;
-    d->bytes -= g_bytes_get_size(image->bytes);
+    d->bytes -= image->cells * (uint64_t)cell_step(lz_type_cell(image->type));
     g_clear_pointer(&image->bytes, g_bytes_unref);
-    image->pixels = NULL;
+    g_clear_pointer(&image->more, g_free);
+    image->piece.pixels = NULL;
 }
 
 void glz_dictionary_unref(GlzDictionary *d)
@@ -128,7 +130,23 @@ static void drop_oldest(GlzDictionary *d)
     d->head++;
 }
 
-GlzImage *glz_dictionary_add(GlzDictionary *d, LzType type, uint32_t cells, GBytes *pixels)
+static void set_pieces(GlzImage *image, const PixelPiece *pieces, size_t n)
+{
+    size_t step = cell_step(lz_type_cell(image->type));
+    uint32_t first = 0;
+
+    if (n > 1)
+        image->more = g_new(GlzPiece, n - 1);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t end = first + (uint32_t)(pieces[i].size / step);
+
+        *(i ? &image->more[i - 1] : &image->piece) = (GlzPiece){pieces[i].data - first * step, first, end};
+        first = end;
+    }
+}
+
+const GlzImage *glz_dictionary_add(GlzDictionary *d, LzType type, uint32_t cells, const PixelPiece *pieces, size_t n,
+                                   GBytes *bytes)
 {
     GlzImage *image;
 
@@ -137,10 +155,10 @@ GlzImage *glz_dictionary_add(GlzDictionary *d, LzType type, uint32_t cells, GByt
     if (d->next_id - d->head == d->capacity)
         grow(d);
     image = glz_dictionary_image(d, d->next_id++);
-    *image = (GlzImage){
-        .bytes = g_bytes_ref(pixels), .pixels = g_bytes_get_data(pixels, NULL), .cells = cells, .type = type};
+    *image = (GlzImage){.bytes = bytes ? g_bytes_ref(bytes) : NULL, .cells = cells, .type = type};
+    set_pieces(image, pieces, n);
     d->used += cells;
-    d->bytes += g_bytes_get_size(pixels);
+    d->bytes += cells * (uint64_t)cell_step(lz_type_cell(type));
     /* What was never used costs nothing, not even for a client that turns to another codec. */
     if (!d->recent)
         d->recent = g_new0(uint32_t, 1u << GLZ_RECENT_BITS);

@@ -27,17 +27,19 @@ typedef struct Match {
 
 typedef struct Search {
     GlzDictionary *d;
-    const uint8_t *pixels;
-    uint32_t n; /* cells */
+    const GlzImage *image;
     LzType type;
     uint64_t id;
     uint32_t reach; /* images back that may be referred to */
     uint32_t base;
     uint64_t tag; /* of this kind of pass, to be mixed into those of hashes */
 
-    /* Where the last copy came from: cell i was cell i + shift of the image `last_image` ids back. */
-    const uint8_t *last_pixels;
-    uint32_t last_cells;
+    /* The piece at which it is: cells first..n-1 from where cell 0 would be. */
+    const uint8_t *pixels;
+    uint32_t first, n;
+
+    /* Where the last copy came from: cell i was cell i + shift of the image `last_image` ids back, now in `last`. */
+    GlzPiece last;
     uint32_t last_image;
     int64_t last_shift;
 } Search;
@@ -156,6 +158,23 @@ G_ALWAYS_INLINE static inline uint32_t load_cell(Cell cell, const uint8_t *p)
     return cell_at(cell, p, 0);
 }
 
+/* Compares the cells at i with those from `from` on in a piece of the same or of another image. */
+G_ALWAYS_INLINE static inline void compare(Cell cell, const Search *s, Match *best, uint32_t i, uint32_t image,
+                                           const GlzPiece *piece, uint32_t from)
+{
+    consider(cell, best, i, image, from,
+             (uint32_t)equal_cells(cell, cell_pointer(cell, piece->pixels, from), cell_pointer(cell, s->pixels, i),
+                                   MIN(s->n - i, piece->end - from)));
+}
+
+/* The piece of this image with a cell before i. */
+G_ALWAYS_INLINE static inline GlzPiece own_piece(const Search *s, uint32_t from)
+{
+    if (G_LIKELY(from >= s->first))
+        return (GlzPiece){s->pixels, s->first, s->n};
+    return *glz_image_piece(s->image, from);
+}
+
 /* The cells from i on in `recent`; the entry becomes i. */
 G_ALWAYS_INLINE static inline void try_recent(Cell cell, const Search *s, Match *best, uint32_t i)
 {
@@ -163,10 +182,14 @@ G_ALWAYS_INLINE static inline void try_recent(Cell cell, const Search *s, Match 
     uint32_t *slot = &s->d->recent[recent_hash(cell, here)];
     uint32_t from = *slot - s->base; /* an entry of an earlier pass wraps around to a large number */
 
+    GlzPiece piece;
+
     *slot = s->base + i;
-    if (from >= i || load_cell(cell, cell_pointer(cell, s->pixels, from)) != load_cell(cell, here))
+    if (from >= i)
         return;
-    consider(cell, best, i, 0, from, (uint32_t)equal_cells(cell, cell_pointer(cell, s->pixels, from), here, s->n - i));
+    piece = own_piece(s, from);
+    if (load_cell(cell, cell_pointer(cell, piece.pixels, from)) == load_cell(cell, here))
+        compare(cell, s, best, i, 0, &piece, from);
 }
 
 /* The same in `distant`. */
@@ -185,30 +208,39 @@ G_ALWAYS_INLINE static inline void try_distant(Cell cell, const Search *s, Match
     if (image > s->reach)
         return;
     if (image == 0) {
-        if (from < i)
-            consider(cell, best, i, 0, from,
-                     (uint32_t)equal_cells(cell, cell_pointer(cell, s->pixels, from), here, s->n - i));
+        if (from < i) {
+            GlzPiece piece = own_piece(s, from);
+
+            compare(cell, s, best, i, 0, &piece, from);
+        }
         return;
     }
     source = glz_dictionary_image(s->d, s->id - image);
-    if (!source->pixels || source->type != s->type || from >= source->cells)
+    if (!source->piece.pixels || source->type != s->type || from >= source->cells)
         return;
-    consider(cell, best, i, image, from,
-             (uint32_t)equal_cells(cell, cell_pointer(cell, source->pixels, from), here,
-                                   MIN(s->n - i, source->cells - from)));
+    compare(cell, s, best, i, image, glz_image_piece(source, from), from);
+}
+
+/* The last copy would go on in another piece of its image. */
+static bool move_last(Search *s, int64_t from)
+{
+    const GlzImage *image = glz_dictionary_image(s->d, s->id - s->last_image);
+
+    if (!s->last.pixels || !image->more || from < 0 || from >= image->cells)
+        return false;
+    s->last = *glz_image_piece(image, (uint32_t)from);
+    return true;
 }
 
 /* Where the last copy would go on if it had not been interrupted. */
-G_ALWAYS_INLINE static inline void try_last(Cell cell, const Search *s, Match *best, uint32_t i)
+G_ALWAYS_INLINE static inline void try_last(Cell cell, Search *s, Match *best, uint32_t i)
 {
     int64_t from = i + s->last_shift;
 
-    if (!s->last_pixels || from < 0 || from >= s->last_cells ||
-        cell_at(cell, s->last_pixels, (size_t)from) != cell_at(cell, s->pixels, i))
+    if ((from < s->last.first || from >= s->last.end) && !move_last(s, from))
         return;
-    consider(cell, best, i, s->last_image, (uint32_t)from,
-             (uint32_t)equal_cells(cell, cell_pointer(cell, s->last_pixels, (size_t)from),
-                                   cell_pointer(cell, s->pixels, i), MIN(s->n - i, s->last_cells - (size_t)from)));
+    if (cell_at(cell, s->last.pixels, (size_t)from) == cell_at(cell, s->pixels, i))
+        compare(cell, s, best, i, s->last_image, &s->last, (uint32_t)from);
 }
 
 /* The best copy to the cells at i, among the cheap candidates first. */
@@ -247,9 +279,11 @@ G_ALWAYS_INLINE static inline bool find_later(Cell cell, Search *s, Match *m, ui
 /* Lengthens the copy of the cells at i backwards, not farther than `first`. Gives its new first cell. */
 G_ALWAYS_INLINE static inline uint32_t extend_back(Cell cell, const Search *s, Match *m, uint32_t i, uint32_t first)
 {
-    const uint8_t *source = m->image ? glz_dictionary_image(s->d, s->id - m->image)->pixels : s->pixels;
+    GlzPiece piece =
+        m->image ? *glz_image_piece(glz_dictionary_image(s->d, s->id - m->image), m->from) : own_piece(s, m->from);
 
-    while (i > first && m->from > 0 && cell_at(cell, source, m->from - 1) == cell_at(cell, s->pixels, i - 1)) {
+    while (i > first && m->from > piece.first &&
+           cell_at(cell, piece.pixels, m->from - 1) == cell_at(cell, s->pixels, i - 1)) {
         i--;
         m->from--;
         m->length++;
@@ -298,10 +332,8 @@ G_ALWAYS_INLINE static inline void note_match(Cell cell, Search *s, const Match 
     uint32_t end = i + m->length, last = s->n - MIN(s->n, distant_cells(cell));
 
     if (m->image || i - m->from > 1) {
-        const GlzImage *source = glz_dictionary_image(s->d, s->id - m->image);
-
-        s->last_pixels = source->pixels;
-        s->last_cells = source->cells;
+        s->last =
+            m->image ? *glz_image_piece(glz_dictionary_image(s->d, s->id - m->image), m->from) : own_piece(s, m->from);
         s->last_image = m->image;
         s->last_shift = (int64_t)m->from - i;
     }
@@ -315,35 +347,30 @@ G_ALWAYS_INLINE static inline void note_match(Cell cell, Search *s, const Match 
     }
 }
 
-G_ALWAYS_INLINE static inline void encode_pass(Cell cell, Output *out, Search *s)
+/* A copy to the first cells of a piece that is not the first one: `before` is the cell before it. */
+G_ALWAYS_INLINE static inline void find_first(Cell cell, Search *s, Match *best, uint32_t before)
+{
+    const uint8_t *here = cell_pointer(cell, s->pixels, s->first);
+    uint32_t i = s->first, rest = s->n - i - 1;
+
+    *best = (Match){0};
+    if (cell_at(cell, here, 0) == before)
+        consider(cell, best, i, 0, i - 1, 1 + (uint32_t)equal_cells(cell, here, cell_pointer(cell, here, 1), rest));
+    try_last(cell, s, best, i);
+}
+
+G_ALWAYS_INLINE static inline void put_copy(Cell cell, Output *out, Search *s, const Match *m, uint32_t i)
+{
+    put_match(cell, out, m, i);
+    note_match(cell, s, m, i);
+}
+
+/* The cells from `literals` on wait to be written; from i on they are to be looked at. */
+G_ALWAYS_INLINE static inline void encode_piece(Cell cell, Output *out, Search *s, uint32_t literals, uint32_t i)
 {
     const uint32_t look_ahead = distant_cells(cell) + 1;
-    uint32_t i = 1, literals = 0; /* cells literals..i-1 wait to be written */
     Match m;
 
-    s->base = glz_dictionary_begin_pass(s->d, s->n);
-    s->last_pixels = NULL;
-    if (s->reach) {
-        /* The same picture again, at least in part? */
-        const GlzImage *before = glz_dictionary_image(s->d, s->id - 1);
-
-        if (before->pixels && before->type == s->type)
-            *s = (Search){.d = s->d,
-                          .pixels = s->pixels,
-                          .n = s->n,
-                          .type = s->type,
-                          .id = s->id,
-                          .reach = s->reach,
-                          .base = s->base,
-                          .tag = s->tag,
-                          .last_pixels = before->pixels,
-                          .last_cells = before->cells,
-                          .last_image = 1};
-    }
-    if (s->n >= look_ahead) {
-        insert_recent(cell, s, 0);
-        insert_distant(cell, s, 0);
-    }
     while (i + look_ahead <= s->n) {
         find_match(cell, s, &m, i);
         if (m.gain <= 0 + (i > literals)) {
@@ -354,12 +381,59 @@ G_ALWAYS_INLINE static inline void encode_pass(Cell cell, Output *out, Search *s
             i += find_later(cell, s, &m, i);
         i = extend_back(cell, s, &m, i, literals);
         put_literals(cell, out, s->pixels, literals, i);
-        put_match(cell, out, &m, i);
-        note_match(cell, s, &m, i);
+        put_copy(cell, out, s, &m, i);
         i += m.length;
         literals = i;
     }
     put_literals(cell, out, s->pixels, literals, s->n);
+}
+
+G_ALWAYS_INLINE static inline void go_to_piece(Search *s, const GlzPiece *piece)
+{
+    s->pixels = piece->pixels;
+    s->first = piece->first;
+    s->n = piece->end;
+}
+
+/* The pieces behind the first one: copies end with them. */
+G_ALWAYS_INLINE static inline void encode_more(Cell cell, Output *out, Search *s)
+{
+    for (const GlzPiece *piece = s->image->more; s->n < s->image->cells; piece++) {
+        uint32_t before = (uint32_t)cell_at(cell, s->pixels, s->n - 1), first = piece->first;
+        Match m;
+
+        go_to_piece(s, piece);
+        find_first(cell, s, &m, before);
+        if (m.gain > 0) {
+            put_copy(cell, out, s, &m, first);
+            first += m.length;
+        }
+        encode_piece(cell, out, s, first, MAX(first, piece->first + 1));
+    }
+}
+
+G_ALWAYS_INLINE static inline void encode_pass(Cell cell, Output *out, Search *s)
+{
+    s->base = glz_dictionary_begin_pass(s->d, s->image->cells);
+    go_to_piece(s, &s->image->piece);
+    s->last = (GlzPiece){0};
+    if (s->reach) {
+        /* The same picture again, at least in part? */
+        const GlzImage *before = glz_dictionary_image(s->d, s->id - 1);
+
+        if (before->piece.pixels && before->type == s->type) {
+            s->last = before->piece;
+            s->last_image = 1;
+            s->last_shift = 0;
+        }
+    }
+    if (s->n > distant_cells(cell)) {
+        insert_recent(cell, s, 0);
+        insert_distant(cell, s, 0);
+    }
+    encode_piece(cell, out, s, 0, 1);
+    if (s->image->more)
+        encode_more(cell, out, s);
 }
 
 /* One copy of the loops for each kind of cell. */
@@ -399,46 +473,79 @@ static void write_header(WireWriter *writer, LzType type, uint32_t width, uint32
     wire_write_bytes(writer, header, sizeof(header));
 }
 
-size_t glz_encode(GlzDictionary *d, LzType type, uint32_t width, uint32_t height, bool top_down, GBytes *pixels,
-                  WireWriter *writer, uint64_t *id)
+static void encode_image(Output *out, Search *s)
+{
+    s->tag = s->type;
+    switch (s->type) {
+    case LZ_TYPE_RGB16:
+        encode_rgb16(out, s);
+        break;
+    case LZ_TYPE_RGB24:
+        encode_rgb24(out, s);
+        break;
+    default:
+        encode_rgb32(out, s);
+    }
+    if (s->type == LZ_TYPE_RGBA) {
+        s->tag = LZ_TYPE_XXXA;
+        encode_alpha(out, s);
+    }
+}
+
+/* Whether the pieces are whole cells, and enough of them. */
+static bool fits(LzType type, size_t cells, const PixelPiece *pieces, size_t n)
+{
+    size_t step = cell_step(lz_type_cell(type));
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (pieces[i].size == 0 || pieces[i].size % step)
+            return false;
+        bytes += pieces[i].size;
+    }
+    return bytes == (uint64_t)cells * step;
+}
+
+static size_t encode(GlzDictionary *d, LzType type, uint32_t width, uint32_t height, bool top_down,
+                     const PixelPiece *pieces, size_t n, GBytes *bytes, WireWriter *writer, uint64_t *id)
 {
     Output out = {.writer = writer, .start = writer->size, .limit = SIZE_MAX};
-    Search s = {.d = d, .type = type, .pixels = g_bytes_get_data(pixels, NULL)};
+    Search s = {.d = d, .type = type};
     uint32_t stride;
     size_t cells;
 
     if (type < LZ_TYPE_RGB16 || type > LZ_TYPE_RGBA || !lz_geometry(type, width, height, &stride, &cells) ||
-        cells >= d->size || g_bytes_get_size(pixels) < (size_t)stride * height)
+        cells >= d->size || !fits(type, cells, pieces, n))
         return 0;
     pthread_mutex_lock(&d->lock);
     if (d->frozen) {
         pthread_mutex_unlock(&d->lock);
         return 0;
     }
-    glz_dictionary_add(d, type, (uint32_t)cells, pixels);
-    s.n = (uint32_t)cells;
+    s.image = glz_dictionary_add(d, type, (uint32_t)cells, pieces, n, bytes);
     s.id = d->next_id - 1;
     if (id)
         *id = s.id;
     s.reach = (uint32_t)(s.id - d->head);
-    s.tag = type;
     write_header(writer, type, width, height, top_down, &s);
     out.p = out.end = writer->data + writer->size;
-    switch (type) {
-    case LZ_TYPE_RGB16:
-        encode_rgb16(&out, &s);
-        break;
-    case LZ_TYPE_RGB24:
-        encode_rgb24(&out, &s);
-        break;
-    default:
-        encode_rgb32(&out, &s);
-    }
-    if (type == LZ_TYPE_RGBA) {
-        s.tag = LZ_TYPE_XXXA;
-        encode_alpha(&out, &s);
-    }
+    encode_image(&out, &s);
     pthread_mutex_unlock(&d->lock);
     writer->size = out.start + output_used(&out);
     return writer->size - out.start;
+}
+
+size_t glz_encode(GlzDictionary *d, LzType type, uint32_t width, uint32_t height, bool top_down, GBytes *pixels,
+                  WireWriter *writer, uint64_t *id)
+{
+    gsize size;
+    const uint8_t *data = g_bytes_get_data(pixels, &size);
+
+    return encode(d, type, width, height, top_down, &(PixelPiece){data, size}, 1, pixels, writer, id);
+}
+
+size_t glz_encode_pieces(GlzDictionary *d, LzType type, uint32_t width, uint32_t height, bool top_down,
+                         const PixelPiece *pieces, size_t n, WireWriter *writer, uint64_t *id)
+{
+    return encode(d, type, width, height, top_down, pieces, n, NULL, writer, id);
 }

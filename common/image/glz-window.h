@@ -28,9 +28,16 @@
 
 #define GLZ_MAX_IMAGES (1u << 16) /* in the window; more would be tiny ones */
 
+/* Cells first..end-1 of an image. */
+typedef struct GlzPiece {
+    const uint8_t *pixels; /* where cell 0 would be */
+    uint32_t first, end;
+} GlzPiece;
+
 typedef struct GlzImage {
-    GBytes *bytes; /* NULL: its pixels were let go */
-    const uint8_t *pixels;
+    GlzPiece piece; /* the first one; without pixels: they were let go */
+    GlzPiece *more; /* those behind it, or NULL */
+    GBytes *bytes;  /* what the pieces are in, or NULL: the caller's memory */
     uint32_t cells;
     LzType type;
 } GlzImage;
@@ -54,12 +61,25 @@ struct GlzDictionary {
     uint64_t *distant;
 };
 
-/* Takes the next id for an image (of legal size), after making room for it in the window. */
-GlzImage *glz_dictionary_add(GlzDictionary *d, LzType type, uint32_t cells, GBytes *pixels);
+/* Takes the next id for an image (of legal size) in n pieces of whole cells, `bytes` or (NULL) memory of the caller,
+ * after making room for it in the window. */
+const GlzImage *glz_dictionary_add(GlzDictionary *d, LzType type, uint32_t cells, const PixelPiece *pieces, size_t n,
+                                   GBytes *bytes);
 /* The base of a pass over `cells` cells. */
 uint32_t glz_dictionary_begin_pass(GlzDictionary *d, uint32_t cells);
 
 static inline GlzImage *glz_dictionary_image(const GlzDictionary *d, uint64_t id)
 {
     return &d->images[id & (d->capacity - 1)];
+}
+
+/* The piece with a cell of the image. */
+static inline const GlzPiece *glz_image_piece(const GlzImage *image, uint32_t cell)
+{
+    const GlzPiece *piece = &image->piece;
+
+    if (G_UNLIKELY(cell >= piece->end))
+        for (piece = image->more; cell >= piece->end;)
+            piece++;
+    return piece;
 }

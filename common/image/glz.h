@@ -10,6 +10,7 @@
 #pragma once
 
 #include "common/image/glz-dictionary.h"
+#include "common/image/image.h"
 #include "common/image/lz.h"
 #include "common/wire/writer.h"
 
@@ -43,6 +44,11 @@ LzType glz_type_for_format(uint8_t format);
  */
 size_t glz_encode(GlzDictionary *dictionary, LzType type, uint32_t width, uint32_t height, bool top_down,
                   GBytes *pixels, WireWriter *out, uint64_t *id);
+
+/* The same of pixels in n pieces, each of whole cells: they stay where they are, and there must be no change until the
+ * dictionary forgets the image. */
+size_t glz_encode_pieces(GlzDictionary *dictionary, LzType type, uint32_t width, uint32_t height, bool top_down,
+                         const PixelPiece *pieces, size_t n, WireWriter *out, uint64_t *id);
 
 /* Reads and checks the header only. */
 bool glz_read_header(const uint8_t *data, size_t size, GlzInfo *info, GError **error);

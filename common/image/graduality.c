@@ -9,6 +9,9 @@
 #define SCORE_CLOSE (-1)
 /* Pictures of fewer pixels, as a power of two, are looked at in all rows. */
 #define FULL_SHIFT 18
+/* Of larger ones than these a first look takes a few rows, and often it is clear from them. */
+#define FIRST_LOOK_SHIFT 16
+#define FIRST_LOOK_ROWS 8
 
 /* Two neighbouring rows. */
 typedef struct Rows {
@@ -81,11 +84,16 @@ G_ALWAYS_INLINE static inline int square_score(uint8_t format, const Rows *r, ui
     return compare(pixel, right, contrast) + compare(pixel, below, contrast) + compare(pixel, across, contrast);
 }
 
-/* Squares of four pixels are taken in steps that let their columns wander; of large pictures not in all rows. */
-G_ALWAYS_INLINE static inline Graduality sample(uint8_t format, const Image *image, Rows *rows, int contrast)
+typedef struct Sample {
+    int64_t score, n; /* of it the mean counts */
+} Sample;
+
+/* Squares of four pixels are taken in steps that let their columns wander, in each next_row-th row. */
+G_ALWAYS_INLINE static inline Sample sample(uint8_t format, const Image *image, Rows *rows, int contrast,
+                                            uint64_t next_row)
 {
     const uint64_t width = image->width, height = image->height;
-    const uint64_t step = 15 % width ? 15 : 14, next_row = 1 + (width * height >> FULL_SHIFT);
+    const uint64_t step = 15 % width ? 15 : 14;
     uint64_t x = width / 2, y = 0;
     int64_t score = 0, samples = 0;
 
@@ -102,10 +110,27 @@ G_ALWAYS_INLINE static inline Graduality sample(uint8_t format, const Image *ima
         for (x += step; x >= width; x -= width)
             y += next_row;
     }
+    return (Sample){score, samples};
+}
+
+G_ALWAYS_INLINE static inline Graduality judge(uint8_t format, const Image *image, Rows *rows, int contrast)
+{
+    const uint64_t pixels = (uint64_t)image->width * image->height, next_row = 1 + (pixels >> FULL_SHIFT);
+    Sample s;
+
+    if (pixels >= 1u << FIRST_LOOK_SHIFT) {
+        s = sample(format, image, rows, contrast, next_row * FIRST_LOOK_ROWS);
+        if (s.score > s.n)
+            return GRADUALITY_LOW;
+        if (2 * s.score < -s.n)
+            return GRADUALITY_HIGH;
+        rows->y = NO_ROW;
+    }
+    s = sample(format, image, rows, contrast, next_row);
     /* The mean is below -0.03 (16 bits: below 0), or below 0.002. */
-    if (format == SPICE_BITMAP_FMT_16BIT ? score < 0 : score * 100 < -12 * samples)
+    if (format == SPICE_BITMAP_FMT_16BIT ? s.score < 0 : s.score * 100 < -12 * s.n)
         return GRADUALITY_HIGH;
-    return score * 1000 < 8 * samples ? GRADUALITY_MEDIUM : GRADUALITY_LOW;
+    return s.score * 1000 < 8 * s.n ? GRADUALITY_MEDIUM : GRADUALITY_LOW;
 }
 
 Graduality graduality_of_image(const Image *image)
@@ -123,12 +148,12 @@ Graduality graduality_of_image(const Image *image)
     }
     switch (bitmap->format) {
     case SPICE_BITMAP_FMT_16BIT:
-        return sample(SPICE_BITMAP_FMT_16BIT, image, &rows, 8);
+        return judge(SPICE_BITMAP_FMT_16BIT, image, &rows, 8);
     case SPICE_BITMAP_FMT_24BIT:
-        return sample(SPICE_BITMAP_FMT_24BIT, image, &rows, 60);
+        return judge(SPICE_BITMAP_FMT_24BIT, image, &rows, 60);
     case SPICE_BITMAP_FMT_32BIT:
     case SPICE_BITMAP_FMT_RGBA:
-        return sample(SPICE_BITMAP_FMT_32BIT, image, &rows, 60);
+        return judge(SPICE_BITMAP_FMT_32BIT, image, &rows, 60);
     default:
         return GRADUALITY_LOW;
     }

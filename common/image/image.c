@@ -87,16 +87,15 @@ void pixel_source_call_leave(PixelSource *source)
     }
 }
 
-const uint8_t *bitmap_watch(const Bitmap *bitmap, PixelWatch *watch)
+const PixelPiece *bitmap_watch(const Bitmap *bitmap, PixelWatch *watch, size_t *n)
 {
     PixelSource *source = bitmap->source;
-    const uint8_t *pixels = source && !source->data ? source->peek(source) : NULL;
 
-    if (!pixels)
+    if (!source || source->data)
         return NULL;
     watch->next = source->watches;
     source->watches = watch;
-    return pixels;
+    return source->pieces(source, n);
 }
 
 void bitmap_unwatch(const Bitmap *bitmap, PixelWatch *watch)
@@ -116,9 +115,16 @@ GBytes *bitmap_data(const Bitmap *bitmap)
 
 const uint8_t *bitmap_peek(const Bitmap *bitmap)
 {
-    const uint8_t *pixels = bitmap->source && !bitmap->source->data ? bitmap->source->peek(bitmap->source) : NULL;
+    PixelSource *source = bitmap->source;
 
-    return pixels ? pixels : g_bytes_get_data(bitmap_data(bitmap), NULL);
+    if (source && !source->data) {
+        size_t n;
+        const PixelPiece *pieces = source->pieces(source, &n);
+
+        if (n == 1)
+            return pieces->data;
+    }
+    return g_bytes_get_data(bitmap_data(bitmap), NULL);
 }
 
 const uint8_t *bitmap_row(const Bitmap *bitmap, uint32_t row, uint8_t *buffer)

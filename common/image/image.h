@@ -27,6 +27,12 @@ Palette *palette_ref(Palette *palette);
 void palette_unref(Palette *palette); /* NULL is allowed */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Palette, palette_unref)
 
+/* Packed pixels, or some of them, where they are. */
+typedef struct PixelPiece {
+    const uint8_t *data;
+    uint64_t size; /* bytes, at least 1 */
+} PixelPiece;
+
 /*
  * Pixels that are still where they came from, to be copied when somebody needs them: most are drawn over before that.
  * Belongs to one image and is used in one thread, the one that made it, until `data` is there.
@@ -42,12 +48,10 @@ struct PixelWatch {
 struct PixelSource {
     GBytes *data;        /* once they were copied, else NULL */
     PixelWatch *watches; /* those who watch them have a reference of the image */
-    /* Gives the copy, stride * height bytes; called once at most. It may change what peek() gives, and must not fail.
-     */
+    /* Gives the copy, stride * height bytes; called once at most. pieces() is not called after it. Must not fail. */
     GBytes *(*load)(PixelSource *source);
-    /* Where the packed pixels are now, or NULL if they are not in one piece. Their values may change while they are
-     * read. */
-    const uint8_t *(*peek)(PixelSource *source);
+    /* Where the packed pixels are now, n pieces in their order. Their values may change while they are read. */
+    const PixelPiece *(*pieces)(PixelSource *source, size_t *n);
     /* `size` of the packed bytes from `offset` on: where they are, or copied to `buffer`. The same holds for them. */
     const uint8_t *(*part)(PixelSource *source, uint64_t offset, uint64_t size, uint8_t *buffer);
     void (*free)(PixelSource *source); /* not what `data` has */
@@ -104,8 +108,8 @@ GBytes *pixel_source_load(PixelSource *source);
 /* All who watch the pixels leave them, with which the source itself may go. */
 void pixel_source_call_leave(PixelSource *source);
 
-/* For who holds a reference of the image: where the pixels are if they can be watched there, NULL if not. */
-const uint8_t *bitmap_watch(const Bitmap *bitmap, PixelWatch *watch);
+/* For who holds a reference of the image: where the pixels are, n pieces, if they can be watched there; NULL if not. */
+const PixelPiece *bitmap_watch(const Bitmap *bitmap, PixelWatch *watch, size_t *n);
 /* No more; nothing if it was left. */
 void bitmap_unwatch(const Bitmap *bitmap, PixelWatch *watch);
 

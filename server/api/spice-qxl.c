@@ -70,7 +70,7 @@ static void do_oom(Worker *worker, void *data)
 
     if (worker_is_running(worker)) {
         worker_flush_display_ring(worker);
-        worker_return_loans(worker);
+        worker_out_of_memory(worker);
         interface->flush_resources(qxl); /* all that was released is handed back */
     }
     g_atomic_int_set(&qxl->st->oom_pending, 0);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server/display/dictionary-loans.h"
 
+/* Of the pieces (but the last one) of pictures that are encoded where they are. */
+#define MIN_PIECE_BYTES 4096
+
 typedef struct DictionaryLoan {
     PixelWatch watch; /* first */
     DictionaryLoans *owner;
@@ -46,24 +49,31 @@ static void end_old(DictionaryLoans *loans, GlzDictionary *dictionary)
         loan_end(loans->loans.head->data);
 }
 
-static size_t encode(GlzDictionary *dictionary, const Image *image, GBytes *pixels, WireWriter *out, uint64_t *id)
+/* No copy goes over the end of a piece, so there must not be too many of them; and they must have whole pixels. */
+static bool is_worth_it(const PixelPiece *pieces, size_t n, uint32_t pixel_bytes)
 {
-    const Bitmap *bitmap = &image->bitmap;
-
-    return glz_encode(dictionary, glz_type_for_format(bitmap->format), image->width, image->height, bitmap->top_down,
-                      pixels, out, id);
+    for (size_t i = 0; i + 1 < n; i++)
+        if (pieces[i].size < MIN_PIECE_BYTES || pieces[i].size % pixel_bytes)
+            return false;
+    return true;
 }
 
 size_t dictionary_loans_encode(DictionaryLoans *loans, GlzDictionary *dictionary, const Image *image, WireWriter *out)
 {
+    const Bitmap *bitmap = &image->bitmap;
+    LzType type = glz_type_for_format(bitmap->format);
     DictionaryLoan *loan = g_new0(DictionaryLoan, 1);
-    const uint8_t *pixels = bitmap_watch(&image->bitmap, &loan->watch);
-    g_autoptr(GBytes) borrowed = NULL;
-    size_t size;
+    size_t n = 0, size;
+    const PixelPiece *pieces = bitmap_watch(bitmap, &loan->watch, &n);
 
-    if (!pixels) {
+    if (pieces && !is_worth_it(pieces, n, bitmap_format_bits(bitmap->format) / 8)) {
+        bitmap_unwatch(bitmap, &loan->watch);
+        pieces = NULL;
+    }
+    if (!pieces) {
         g_free(loan);
-        return encode(dictionary, image, bitmap_data(&image->bitmap), out, NULL);
+        return glz_encode(dictionary, type, image->width, image->height, bitmap->top_down, bitmap_data(bitmap), out,
+                          NULL);
     }
     loan->watch.leave = leave;
     loan->owner = loans;
@@ -71,8 +81,8 @@ size_t dictionary_loans_encode(DictionaryLoans *loans, GlzDictionary *dictionary
     loan->image = image_ref((Image *)image);
     loan->link.data = loan;
     g_queue_push_tail_link(&loans->loans, &loan->link);
-    borrowed = g_bytes_new_static(pixels, image_byte_size(image));
-    size = encode(dictionary, image, borrowed, out, &loan->id);
+    size =
+        glz_encode_pieces(dictionary, type, image->width, image->height, bitmap->top_down, pieces, n, out, &loan->id);
     if (!size) {
         loan->id = G_MAXUINT64;
         loan_end(loan);

@@ -10,7 +10,7 @@ typedef struct GuestPixels {
     GList link;      /* in loans->pixels */
     uint64_t bytes;
     size_t n;
-    GuestPiece pieces[];
+    PixelPiece pieces[];
 } GuestPixels;
 
 struct GuestLoan {
@@ -53,6 +53,12 @@ void guest_loans_call_in(GuestLoans *loans)
 {
     while (!g_queue_is_empty(&loans->pixels))
         call_in_oldest(loans);
+}
+
+void guest_loans_out_of_memory(GuestLoans *loans)
+{
+    loans->max_bytes = MIN(loans->max_bytes, MAX(loans->bytes / 2, GUEST_LOANS_LITTLE_BYTES));
+    guest_loans_call_in(loans);
 }
 
 void guest_loans_free(GuestLoans *loans)
@@ -116,16 +122,17 @@ static GBytes *guest_pixels_load(PixelSource *source)
     return block_store_bytes(copy, pixels->bytes);
 }
 
-static const uint8_t *guest_pixels_peek(PixelSource *source)
+static const PixelPiece *guest_pixels_pieces(PixelSource *source, size_t *n)
 {
     const GuestPixels *pixels = (const GuestPixels *)source;
 
-    return pixels->n == 1 ? pixels->pieces[0].data : NULL;
+    *n = pixels->n;
+    return pixels->pieces;
 }
 
 static const uint8_t *guest_pixels_part(PixelSource *source, uint64_t offset, uint64_t size, uint8_t *buffer)
 {
-    const GuestPiece *piece = ((GuestPixels *)source)->pieces;
+    const PixelPiece *piece = ((GuestPixels *)source)->pieces;
     uint8_t *out = buffer;
 
     for (; offset >= piece->size; piece++)
@@ -148,13 +155,13 @@ static void guest_pixels_free(PixelSource *source)
     g_free(source);
 }
 
-PixelSource *guest_pixels_new(GuestLoan *loan, const GuestPiece *pieces, size_t n, uint64_t bytes)
+PixelSource *guest_pixels_new(GuestLoan *loan, const PixelPiece *pieces, size_t n, uint64_t bytes)
 {
     GuestLoans *loans = loan->loans;
-    GuestPixels *pixels = g_malloc0(sizeof(GuestPixels) + n * sizeof(GuestPiece));
+    GuestPixels *pixels = g_malloc0(sizeof(GuestPixels) + n * sizeof(PixelPiece));
 
     pixels->base.load = guest_pixels_load;
-    pixels->base.peek = guest_pixels_peek;
+    pixels->base.pieces = guest_pixels_pieces;
     pixels->base.part = guest_pixels_part;
     pixels->base.free = guest_pixels_free;
     pixels->bytes = bytes;

@@ -19,8 +19,10 @@
 
 #include <spice.h>
 
-/* Bytes of guest memory that a device may have on loan, as far as they are pixels: beyond it the oldest are copied. */
-#define GUEST_LOANS_MAX_BYTES (16 << 20)
+/* Bytes of guest memory that a device may have on loan, as far as they are pixels: beyond it the oldest are copied. A
+ * guest that was out of memory lends half of what it had lent then, or as little as that is more. */
+#define GUEST_LOANS_MAX_BYTES (64 << 20)
+#define GUEST_LOANS_LITTLE_BYTES (16 << 20)
 /* Smaller pictures are copied at once, and so are those in more pieces. */
 #define GUEST_PIXELS_MIN_BYTES 8192
 #define GUEST_PIXELS_MAX_PIECES 64
@@ -35,6 +37,8 @@ GuestLoans *guest_loans_new(void (*release)(void *opaque, const QXLReleaseInfoEx
 /* Calls all in. Images that had pixels on loan may outlive this. */
 void guest_loans_free(GuestLoans *loans);
 void guest_loans_call_in(GuestLoans *loans);
+/* The guest has no memory left: the same, and from now on there is a lower limit. */
+void guest_loans_out_of_memory(GuestLoans *loans);
 /* Whether so many bytes may be lent at all. */
 bool guest_loans_take(const GuestLoans *loans, uint64_t bytes);
 
@@ -45,10 +49,5 @@ void guest_loan_unref(GuestLoan *loan); /* NULL is allowed */
 /* True if pixels need the resources: then it takes them over, and the caller must not release them. */
 bool guest_loan_set(GuestLoan *loan, const QXLReleaseInfoExt *resources);
 
-typedef struct GuestPiece {
-    const uint8_t *data;
-    uint64_t size;
-} GuestPiece;
-
 /* Pixels of n pieces of mapped guest memory, `bytes` in all: packed rows. Copies the list. */
-PixelSource *guest_pixels_new(GuestLoan *loan, const GuestPiece *pieces, size_t n, uint64_t bytes);
+PixelSource *guest_pixels_new(GuestLoan *loan, const PixelPiece *pieces, size_t n, uint64_t bytes);

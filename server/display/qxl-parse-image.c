@@ -48,7 +48,7 @@ static void row_packer_add(RowPacker *packer, const uint8_t *data, uint64_t size
 static PixelSource *borrow_pixels(GuestReader *reader, const QXLBitmap *bitmap, uint32_t packed)
 {
     uint64_t size = (uint64_t)packed * bitmap->y;
-    GuestPiece pieces[GUEST_PIXELS_MAX_PIECES];
+    PixelPiece pieces[GUEST_PIXELS_MAX_PIECES];
     ChunkWalk walk = {.next = bitmap->data};
     size_t n = 0;
 
@@ -57,7 +57,7 @@ static PixelSource *borrow_pixels(GuestReader *reader, const QXLBitmap *bitmap, 
     if (!reader->loan)
         reader->loan = guest_loan_new(reader->loans);
     if (bitmap->flags & QXL_BITMAP_DIRECT) {
-        pieces[n++] = (GuestPiece){memslots_get(reader->slots, reader->group, bitmap->data, size, NULL), size};
+        pieces[n++] = (PixelPiece){memslots_get(reader->slots, reader->group, bitmap->data, size, NULL), size};
         return pieces[0].data && guest_charge(reader, size, NULL) ? guest_pixels_new(reader->loan, pieces, n, size)
                                                                   : NULL;
     }
@@ -71,7 +71,7 @@ static PixelSource *borrow_pixels(GuestReader *reader, const QXLBitmap *bitmap, 
             return walk.total == size && guest_charge(reader, size, NULL)
                        ? guest_pixels_new(reader->loan, pieces, n, size)
                        : NULL;
-        pieces[n++] = (GuestPiece){data, bytes};
+        pieces[n++] = (PixelPiece){data, bytes};
     }
     return NULL;
 }

@@ -167,6 +167,11 @@ void worker_return_loans(Worker *worker)
     guest_loans_call_in(worker->loans);
 }
 
+void worker_out_of_memory(Worker *worker)
+{
+    guest_loans_out_of_memory(worker->loans);
+}
+
 static void warn_dropped(const GError *error)
 {
     if (g_error_matches(error, QXL_PARSE_ERROR, QXL_PARSE_ERROR_EMPTY))

@@ -51,5 +51,7 @@ void worker_handle_cursor_command(Worker *worker, const QXLCommandExt *command);
 void worker_release(Worker *worker, const QXLReleaseInfoExt *release);
 /* What commands still keep of the guest's memory for their pixels is copied and released. */
 void worker_return_loans(Worker *worker);
+/* The guest has no memory left: the same, and from now on less is kept. */
+void worker_out_of_memory(Worker *worker);
 /* The rings are looked at again, soon. */
 void worker_wake_rings(Worker *worker);

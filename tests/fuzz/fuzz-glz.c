@@ -14,19 +14,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MAX_STREAMS 20
 
-static void add_picture(GlzDictionary *dictionary, GlzDecoder *decoder, LzType type, GBytes *pixels)
+/* In two pieces, unless `cut` is where there is no piece before or behind it. */
+static void add_picture(GlzDictionary *dictionary, GlzDecoder *decoder, LzType type, const uint8_t *data, size_t size,
+                        size_t cut)
 {
     g_auto(WireWriter) out = {0};
     g_autoptr(GBytes) got = NULL;
     GlzInfo info;
-    uint32_t step = type == LZ_TYPE_RGB16 ? 2 : type == LZ_TYPE_RGB24 ? 3 : 4;
+    g_autoptr(GBytes) pixels = g_bytes_new(data, size);
+    size_t step = type == LZ_TYPE_RGB16 ? 2 : type == LZ_TYPE_RGB24 ? 3 : 4;
+    PixelPiece pieces[] = {{data, cut}, {data + cut, size - cut}};
 
-    if (!glz_encode(dictionary, type, (uint32_t)(g_bytes_get_size(pixels) / step), 1, true, pixels, &out, NULL))
+    if (!(cut > 0 && cut < size
+              ? glz_encode_pieces(dictionary, type, (uint32_t)(size / step), 1, true, pieces, 2, &out, NULL)
+              : glz_encode(dictionary, type, (uint32_t)(size / step), 1, true, pixels, &out, NULL)))
         return;
     got = glz_decoder_decode(decoder, out.data, out.size, &info, NULL);
     g_assert(got);
     if (type == LZ_TYPE_RGB24 || type == LZ_TYPE_RGBA)
-        g_assert(memcmp(g_bytes_get_data(got, NULL), g_bytes_get_data(pixels, NULL), g_bytes_get_size(got)) == 0);
+        g_assert(memcmp(g_bytes_get_data(got, NULL), data, g_bytes_get_size(got)) == 0);
 }
 
 /* Streams of two pictures, made once. */
@@ -71,11 +77,11 @@ static void fuzz_encoder(const uint8_t *data, size_t size)
     g_autoptr(GlzDictionary) dictionary = glz_dictionary_new(1, 1000, 0);
 
     for (unsigned i = 0; i < MAX_STREAMS && size >= 2; i++) {
-        size_t n = MIN((size_t)(data[0] % 64) * 12, size - 2);
-        g_autoptr(GBytes) pixels = g_bytes_new(data + 2, n);
+        size_t n = MIN((size_t)(data[0] % 64) * 12, (size - 2) / 12 * 12);
 
         if (n)
-            add_picture(dictionary, decoder, LZ_TYPE_RGB16 + data[1] % 4, pixels);
+            add_picture(dictionary, decoder, LZ_TYPE_RGB16 + data[1] % 4, data + 2, n,
+                        MIN((size_t)(data[1] / 4) * 12, n));
         data += 2 + n;
         size -= 2 + n;
     }

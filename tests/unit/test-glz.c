@@ -16,9 +16,9 @@ static void mask_pixels(LzType type, uint8_t *pixels, size_t size)
             pixels[i] &= 0x7f;
 }
 
-/* Encodes, decodes, compares; gives the length of the stream. */
-static size_t round_trip(GlzDictionary *dictionary, GlzDecoder *decoder, LzType type, unsigned w, unsigned h,
-                         bool top_down, GBytes *pixels, GlzInfo *info)
+/* Encodes (in the n pieces, if there are some), decodes, compares; gives the length of the stream. */
+static size_t round_trip_pieces(GlzDictionary *dictionary, GlzDecoder *decoder, LzType type, unsigned w, unsigned h,
+                                bool top_down, GBytes *pixels, const PixelPiece *pieces, size_t n_pieces, GlzInfo *info)
 {
     g_auto(WireWriter) out = {0};
     g_autoptr(GError) error = NULL;
@@ -30,7 +30,8 @@ static size_t round_trip(GlzDictionary *dictionary, GlzDecoder *decoder, LzType 
     uint64_t held;
 
     wire_write_u16(&out, 0xabcd);
-    size = glz_encode(dictionary, type, w, h, top_down, pixels, &out, NULL);
+    size = n_pieces ? glz_encode_pieces(dictionary, type, w, h, top_down, pieces, n_pieces, &out, NULL)
+                    : glz_encode(dictionary, type, w, h, top_down, pixels, &out, NULL);
     g_assert_cmpuint(size, >, GLZ_HEADER_SIZE);
     g_assert_cmpuint(out.size, ==, size + 2);
     g_assert_cmpmem(out.data, 2, "\xcd\xab", 2);
@@ -52,6 +53,12 @@ static size_t round_trip(GlzDictionary *dictionary, GlzDecoder *decoder, LzType 
     g_assert_cmpuint(figures.pixels, <=, figures.size);
     g_assert_cmpuint(figures.next_id, ==, info->id + 1);
     return size;
+}
+
+static size_t round_trip(GlzDictionary *dictionary, GlzDecoder *decoder, LzType type, unsigned w, unsigned h,
+                         bool top_down, GBytes *pixels, GlzInfo *info)
+{
+    return round_trip_pieces(dictionary, decoder, type, w, h, top_down, pixels, NULL, 0, info);
 }
 
 static GBytes *make_image(LzType type, const char *kind, unsigned w, unsigned h, uint32_t seed)
@@ -175,6 +182,105 @@ static void test_moving_parts(void)
         }
         g_assert_cmpuint(info.win_head_dist, >, 0);
     }
+}
+
+#define MAX_PIECES 6u
+
+/* Cuts the pixels: each piece is a block of its own, so that no read behind its end is missed. */
+static size_t cut(GBytes *pixels, size_t step, uint32_t *seed, PixelPiece *pieces)
+{
+    const uint8_t *data = g_bytes_get_data(pixels, NULL);
+    size_t rest = g_bytes_get_size(pixels) / step, n = 0;
+
+    while (rest) {
+        uint32_t r = codec_random(seed) << 8 | codec_random(seed);
+        size_t cells = n == MAX_PIECES - 1 ? rest : 1 + (r & 1 ? r >> 1 & 7 : r >> 1) % rest;
+
+        pieces[n++] = (PixelPiece){g_memdup2(data, cells * step), cells * step};
+        data += cells * step;
+        rest -= cells;
+    }
+    return n;
+}
+
+static void free_pieces(PixelPiece *pieces)
+{
+    for (unsigned i = 0; i < MAX_PIECES; i++) {
+        g_free((void *)pieces[i].data);
+        pieces[i] = (PixelPiece){0};
+    }
+}
+
+/* Pictures in pieces among others, which copy from each other, come and go. */
+static void test_pieces(void)
+{
+    for (LzType type = LZ_TYPE_RGB16; type <= LZ_TYPE_RGBA; type++) {
+        g_autoptr(GlzDictionary) dictionary = glz_dictionary_new(1, 30000, 0);
+        g_autoptr(GlzDecoder) decoder = glz_decoder_new();
+        PixelPiece pieces[8][MAX_PIECES] = {0};
+        uint32_t seed = type;
+        GlzInfo info;
+
+        for (unsigned round = 0; round < 800; round++) {
+            PixelPiece *mine = pieces[round % 8];
+            unsigned h = 1 + codec_random(&seed) % 50;
+            g_autoptr(GBytes) pixels = make_image(type, kinds[codec_random(&seed) % 6], 131, h, 1 + round % 3);
+            size_t n = 0;
+
+            if (round >= 8)
+                glz_dictionary_forget_image(dictionary, round - 8);
+            free_pieces(mine);
+            if (round % 4)
+                n = cut(pixels, codec_type_bits(type) / 8, &seed, mine);
+            round_trip_pieces(dictionary, decoder, type, 131, h, true, pixels, mine, n, &info);
+        }
+        glz_dictionary_forget(dictionary);
+        for (unsigned i = 0; i < G_N_ELEMENTS(pieces); i++)
+            free_pieces(pieces[i]);
+    }
+}
+
+/* A cut costs no more than a copy that is begun anew, be it where the copy goes or where it comes from. */
+static void test_same_in_pieces(void)
+{
+    for (LzType type = LZ_TYPE_RGB16; type <= LZ_TYPE_RGBA; type++) {
+        g_autoptr(GlzDictionary) dictionary = glz_dictionary_new(1, 1000000, 0);
+        g_autoptr(GlzDecoder) decoder = glz_decoder_new();
+        g_autoptr(GBytes) pixels = make_image(type, "soft", 200, 100, 1);
+        PixelPiece pieces[5][MAX_PIECES] = {0};
+        uint32_t seed = type;
+        GlzInfo info;
+
+        round_trip(dictionary, decoder, type, 200, 100, true, pixels, &info);
+        for (unsigned i = 0; i < G_N_ELEMENTS(pieces); i++) {
+            size_t n = cut(pixels, codec_type_bits(type) / 8, &seed, pieces[i]);
+            size_t size = round_trip_pieces(dictionary, decoder, type, 200, 100, true, pixels, pieces[i], n, &info);
+
+            g_assert_cmpuint(size, <, GLZ_HEADER_SIZE + 400);
+        }
+        glz_dictionary_forget(dictionary);
+        for (unsigned i = 0; i < G_N_ELEMENTS(pieces); i++)
+            free_pieces(pieces[i]);
+    }
+}
+
+static void test_bad_pieces(void)
+{
+    g_autoptr(GlzDictionary) dictionary = glz_dictionary_new(1, 1000, 0);
+    const uint8_t data[64] = {0};
+    static const uint64_t sizes[][2] = {{30, 34}, {32, 28}, {32, 36}, {64, 0}, {0, 64}};
+    g_auto(WireWriter) out = {0};
+    GlzFigures figures;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        PixelPiece pieces[] = {{data, sizes[i][0]}, {data, sizes[i][1]}};
+
+        g_assert_cmpuint(glz_encode_pieces(dictionary, LZ_TYPE_RGB32, 16, 1, true, pieces, 2, &out, NULL), ==, 0);
+    }
+    g_assert_cmpuint(glz_encode_pieces(dictionary, LZ_TYPE_RGB32, 16, 1, true, NULL, 0, &out, NULL), ==, 0);
+    glz_dictionary_get_figures(dictionary, &figures);
+    g_assert_cmpuint(figures.next_id, ==, 0);
+    g_assert_cmpuint(out.size, ==, 0);
 }
 
 /* Copies whose code has each possible form: offsets and image distances around all steps. */
@@ -441,6 +547,9 @@ int main(int argc, char **argv)
     g_test_add_func("/glz/moving-parts", test_moving_parts);
     g_test_add_func("/glz/distances", test_distances);
     g_test_add_func("/glz/same-again", test_same_again);
+    g_test_add_func("/glz/pieces", test_pieces);
+    g_test_add_func("/glz/same-in-pieces", test_same_in_pieces);
+    g_test_add_func("/glz/bad-pieces", test_bad_pieces);
     g_test_add_func("/glz/unsteady-pixels", test_unsteady_pixels);
     g_test_add_func("/glz/bad-streams", test_bad_streams);
     g_test_add_func("/glz/damaged-streams", test_damaged_streams);

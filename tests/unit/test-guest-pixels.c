@@ -41,8 +41,8 @@ static void lender_clear(Lender *lender)
 /* Command `number` with `n_images` pictures of its memory, the second one in two pieces. */
 static void lend(Lender *lender, unsigned number, unsigned n_images, Image **images)
 {
-    GuestPiece pieces[] = {{lender->memory[number], 100}, {lender->memory[number] + 100, SIZE - 100}};
-    GuestPiece whole = {lender->memory[number], SIZE};
+    PixelPiece pieces[] = {{lender->memory[number], 100}, {lender->memory[number] + 100, SIZE - 100}};
+    PixelPiece whole = {lender->memory[number], SIZE};
     GuestLoan *loan = guest_loan_new(lender->loans);
     QXLReleaseInfoExt resources = {.info = &lender->infos[number], .group_id = 1};
 
@@ -235,7 +235,7 @@ static void test_dictionary(void)
     g_assert_cmpuint(figures.bytes, ==, 0);
     lend(&lender, 0, 1, images);
     g_assert_cmpuint(encode(&loans, dictionary, decoder, images[0]), ==, first);
-    /* Of a picture in two pieces it takes a copy. */
+    /* Of a picture in small pieces it takes a copy. */
     lend(&lender, 2, 2, images);
     image_unref(images[0]);
     encode(&loans, dictionary, decoder, images[1]);
@@ -284,6 +284,66 @@ static void test_dictionary_limit(void)
     lender_clear(&lender);
 }
 
+/* A picture in large pieces stays where it is too, if no pixel is cut. */
+static void test_dictionary_pieces(void)
+{
+    const size_t size = 64 * 64 * 4;
+
+    for (unsigned cut = 8190; cut <= 8192; cut++) {
+        g_autoptr(GlzDictionary) dictionary = glz_dictionary_new(1, 10000, 0);
+        g_autoptr(GlzDecoder) decoder = glz_decoder_new();
+        g_autofree uint8_t *memory = g_malloc0(size);
+        const PixelPiece pieces[] = {{memory, cut}, {memory + cut, size - cut}};
+        DictionaryLoans loans = {0};
+        Lender lender;
+        GuestLoan *loan;
+        QXLReleaseInfoExt resources;
+
+        lender_init(&lender, size);
+        loan = guest_loan_new(lender.loans);
+        resources = (QXLReleaseInfoExt){.info = &lender.infos[0]};
+        encode(&loans, dictionary, decoder,
+               image_new_from_source(0, SPICE_BITMAP_FMT_32BIT, true, 64, 64, guest_pixels_new(loan, pieces, 2, size)));
+        guest_loan_set(loan, &resources);
+        guest_loan_unref(loan);
+        g_assert_cmpuint(loans.loans.length, ==, cut == 8192);
+        guest_loans_call_in(lender.loans);
+        g_assert_cmpuint(loans.loans.length, ==, 0);
+        lender_clear(&lender);
+    }
+}
+
+static Image *lend_megabytes(GuestLoans *loans, const uint8_t *memory, uint32_t n)
+{
+    GuestLoan *loan = guest_loan_new(loans);
+    const PixelPiece piece = {memory, (uint64_t)n << 20};
+    PixelSource *source = guest_pixels_new(loan, &piece, 1, piece.size);
+
+    guest_loan_unref(loan);
+    return image_new_from_source(0, SPICE_BITMAP_FMT_32BIT, true, 1 << 18, n, source);
+}
+
+/* A guest that was out of memory lends half as much from then on, but never less than a little. */
+static void test_out_of_memory(void)
+{
+    g_autofree uint8_t *memory = g_malloc0(48 << 20);
+    GuestLoans *loans = guest_loans_new(NULL, NULL, 1, GUEST_LOANS_MAX_BYTES);
+    Image *image = lend_megabytes(loans, memory, 48);
+
+    g_assert_true(guest_loans_take(loans, 64 << 20));
+    guest_loans_out_of_memory(loans);
+    g_assert_nonnull(image->bitmap.source->data);
+    image_unref(image);
+    g_assert_true(guest_loans_take(loans, 24 << 20));
+    g_assert_false(guest_loans_take(loans, (24 << 20) + 1));
+    for (unsigned i = 0; i < 2; i++) {
+        guest_loans_out_of_memory(loans);
+        g_assert_true(guest_loans_take(loans, GUEST_LOANS_LITTLE_BYTES));
+        g_assert_false(guest_loans_take(loans, GUEST_LOANS_LITTLE_BYTES + 1));
+    }
+    guest_loans_free(loans);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -294,5 +354,7 @@ int main(int argc, char **argv)
     g_test_add_func("/guest-pixels/command", test_command);
     g_test_add_func("/guest-pixels/dictionary", test_dictionary);
     g_test_add_func("/guest-pixels/dictionary-limit", test_dictionary_limit);
+    g_test_add_func("/guest-pixels/dictionary-pieces", test_dictionary_pieces);
+    g_test_add_func("/guest-pixels/out-of-memory", test_out_of_memory);
     return g_test_run();
 }
