@@ -120,9 +120,9 @@ G_ALWAYS_INLINE static inline Graduality judge(uint8_t format, const Image *imag
 
     if (pixels >= 1u << FIRST_LOOK_SHIFT) {
         s = sample(format, image, rows, contrast, next_row * FIRST_LOOK_ROWS);
-        if (s.score > s.n)
+        if (20 * s.score > s.n)
             return GRADUALITY_LOW;
-        if (2 * s.score < -s.n)
+        if (4 * s.score < -s.n)
             return GRADUALITY_HIGH;
         rows->y = NO_ROW;
     }

@@ -121,6 +121,11 @@ static void test_graduality(void)
         g_assert_cmpint(graduality(type, "noise", 100, 100), ==, GRADUALITY_LOW);
         /* All alike says nothing: neither above nor below. */
         g_assert_cmpint(graduality(type, "flat", 100, 100), ==, GRADUALITY_MEDIUM);
+        /* Of large ones a few rows say the same. */
+        g_assert_cmpint(graduality(type, "grad", 100, 700), ==, GRADUALITY_HIGH);
+        g_assert_cmpint(graduality(type, "text", 300, 300), ==, GRADUALITY_LOW);
+        g_assert_cmpint(graduality(type, "noise", 300, 300), ==, GRADUALITY_LOW);
+        g_assert_cmpint(graduality(type, "flat", 300, 300), ==, GRADUALITY_MEDIUM);
         g_assert_cmpint(graduality(type, "soft", 1, 100), ==, GRADUALITY_LOW);
         g_assert_cmpint(graduality(type, "soft", 100, 1), ==, GRADUALITY_LOW);
         /* Every width, to its last pixel: the address sanitizer looks. */
