@@ -49,6 +49,7 @@ void glz_dictionary_unref(GlzDictionary *d)
     g_free(d->images);
     g_free(d->recent);
     g_free(d->distant);
+    g_free(d->anchors);
     g_free(d);
 }
 
@@ -73,6 +74,7 @@ void glz_dictionary_forget(GlzDictionary *d)
         forget_image(d, glz_dictionary_image(d, id));
     g_clear_pointer(&d->recent, g_free);
     g_clear_pointer(&d->distant, g_free);
+    g_clear_pointer(&d->anchors, g_free);
     pthread_mutex_unlock(&d->lock);
 }
 
@@ -164,6 +166,8 @@ const GlzImage *glz_dictionary_add(GlzDictionary *d, LzType type, uint32_t cells
         d->recent = g_new0(uint32_t, 1u << GLZ_RECENT_BITS);
     if (!d->distant)
         d->distant = g_new0(uint64_t, 1u << GLZ_DISTANT_BITS);
+    if (!d->anchors)
+        d->anchors = g_new0(uint64_t, 1u << GLZ_ANCHOR_BITS);
     return image;
 }
 

@@ -9,13 +9,11 @@
 #include "common/image/glz-window.h"
 #include "common/image/lz-output.h"
 
-#define SKIP_SHIFT 5    /* literals in a row, as a power of two, until one more cell is skipped */
-#define MAX_SKIP 8u     /* cells */
+#define SKIP_SHIFT 6    /* literals in a row, as a power of two, until one more cell is skipped */
+#define MAX_SKIP 4u     /* cells */
 #define REFRESH 32u     /* cells between entries made inside a long copy */
 #define GOOD_LENGTH 64u /* cells: a copy that need not be bettered */
-/* Copies of fewer cells are given up for a better one a cell later: it is looked for everywhere, or for long ones. */
-#define POOR_LENGTH 4u
-#define SHORT_LENGTH 6u
+#define POOR_LENGTH 4u  /* copies of fewer cells are given up for a better one a cell later */
 
 /* A copy of `length` cells, from cell `from` of the image `image` ids back. */
 typedef struct Match {
@@ -112,6 +110,17 @@ G_ALWAYS_INLINE static inline uint64_t *distant_slot(const Search *s, uint64_t h
     return &s->d->distant[hash >> (64 - GLZ_DISTANT_BITS)];
 }
 
+/* Few cells are anchors, the same ones in all images. */
+G_ALWAYS_INLINE static inline bool is_anchor(uint64_t hash)
+{
+    return (hash >> (64 - GLZ_ANCHOR_BITS - GLZ_ANCHOR_RARITY) & ((1u << GLZ_ANCHOR_RARITY) - 1)) == 0;
+}
+
+G_ALWAYS_INLINE static inline uint64_t *anchor_slot(const Search *s, uint64_t hash)
+{
+    return &s->d->anchors[hash >> (64 - GLZ_ANCHOR_BITS)];
+}
+
 G_ALWAYS_INLINE static inline uint64_t distant_entry(const Search *s, uint64_t hash, uint32_t i)
 {
     return distant_tag(s, hash) << (GLZ_CELL_BITS + GLZ_IMAGE_BITS) |
@@ -123,6 +132,8 @@ G_ALWAYS_INLINE static inline void insert_distant(Cell cell, const Search *s, ui
     uint64_t hash = distant_hash(cell, cell_pointer(cell, s->pixels, i));
 
     *distant_slot(s, hash) = distant_entry(s, hash, i);
+    if (is_anchor(hash))
+        *anchor_slot(s, hash) = distant_entry(s, hash, i);
 }
 
 G_ALWAYS_INLINE static inline void insert_recent(Cell cell, const Search *s, uint32_t i)
@@ -192,12 +203,11 @@ G_ALWAYS_INLINE static inline void try_recent(Cell cell, const Search *s, Match 
         compare(cell, s, best, i, 0, &piece, from);
 }
 
-/* The same in `distant`. */
-G_ALWAYS_INLINE static inline void try_distant(Cell cell, const Search *s, Match *best, uint32_t i)
+/* The same with the entry for this hash in `distant` or `anchors`. */
+G_ALWAYS_INLINE static inline void try_entry(Cell cell, const Search *s, Match *best, uint32_t i, uint64_t hash,
+                                             uint64_t *slot)
 {
-    const uint8_t *here = cell_pointer(cell, s->pixels, i);
-    uint64_t hash = distant_hash(cell, here);
-    uint64_t *slot = distant_slot(s, hash), entry = *slot;
+    uint64_t entry = *slot;
     uint32_t from = entry & (GLZ_MAX_WINDOW - 1), image;
     const GlzImage *source;
 
@@ -219,6 +229,15 @@ G_ALWAYS_INLINE static inline void try_distant(Cell cell, const Search *s, Match
     if (!source->piece.pixels || source->type != s->type || from >= source->cells)
         return;
     compare(cell, s, best, i, image, glz_image_piece(source, from), from);
+}
+
+G_ALWAYS_INLINE static inline void try_distant(Cell cell, const Search *s, Match *best, uint32_t i)
+{
+    uint64_t hash = distant_hash(cell, cell_pointer(cell, s->pixels, i));
+
+    try_entry(cell, s, best, i, hash, distant_slot(s, hash));
+    if (is_anchor(hash))
+        try_entry(cell, s, best, i, hash, anchor_slot(s, hash));
 }
 
 /* The last copy would go on in another piece of its image. */
@@ -264,12 +283,9 @@ G_ALWAYS_INLINE static inline void find_match(Cell cell, Search *s, Match *best,
 /* The copy at i is short: is one that begins a cell later worth the literal? */
 G_ALWAYS_INLINE static inline bool find_later(Cell cell, Search *s, Match *m, uint32_t i)
 {
-    Match next = {0};
+    Match next;
 
-    if (m->length < POOR_LENGTH)
-        find_match(cell, s, &next, i + 1);
-    else
-        try_distant(cell, s, &next, i + 1);
+    find_match(cell, s, &next, i + 1);
     if (next.gain <= m->gain + 1)
         return false;
     *m = next;
@@ -377,7 +393,7 @@ G_ALWAYS_INLINE static inline void encode_piece(Cell cell, Output *out, Search *
             i += 1 + MIN((i - literals) >> SKIP_SHIFT, MAX_SKIP);
             continue;
         }
-        if (m.length < SHORT_LENGTH && i + 1 + look_ahead <= s->n)
+        if (m.length < POOR_LENGTH && i + 1 + look_ahead <= s->n)
             i += find_later(cell, s, &m, i);
         i = extend_back(cell, s, &m, i, literals);
         put_literals(cell, out, s->pixels, literals, i);

@@ -2,12 +2,14 @@
 /*
  * The inside of a GlzDictionary, for the encoder. All of it under the dictionary's lock.
  *
- * Images live in a ring, their slot is id modulo its length. Two hash tables find earlier occurrences:
+ * Images live in a ring, their slot is id modulo its length. Three hash tables find earlier occurrences:
  *
  * - `recent`: of few cells, in the image being encoded only. Entries are `base` + cell number, with a base that grows
  *   from pass to pass, so that the table is not cleared for each of them.
  * - `distant`: of more cells, in all images of the window. Entries name image and cell and have some more bits of the
  *   hash, which spare a look at the pixels in most cases of a wrong guess.
+ * - `anchors`: of some of those cells only, the same ones wherever they are. So they last for some large pictures, of
+ *   which long parts are found again when `distant` has long been written over.
  *
  * Entries may be stale: whatever they name is looked up in the ring and compared before it is used.
  */
@@ -19,6 +21,8 @@
 
 #define GLZ_RECENT_BITS 13
 #define GLZ_DISTANT_BITS 17
+#define GLZ_ANCHOR_BITS 16
+#define GLZ_ANCHOR_RARITY 4 /* a power of two: so many entries of `distant` are made for one in `anchors` */
 
 /* A distant entry: tag, low bits of the image id, cell. */
 #define GLZ_CELL_BITS 25
@@ -59,6 +63,7 @@ struct GlzDictionary {
     uint32_t base; /* of the next pass in `recent` */
     uint32_t *recent;
     uint64_t *distant;
+    uint64_t *anchors;
 };
 
 /* Takes the next id for an image (of legal size) in n pieces of whole cells, `bytes` or (NULL) memory of the caller,
