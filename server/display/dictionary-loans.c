@@ -62,10 +62,14 @@ size_t dictionary_loans_encode(DictionaryLoans *loans, GlzDictionary *dictionary
 {
     const Bitmap *bitmap = &image->bitmap;
     LzType type = glz_type_for_format(bitmap->format);
-    DictionaryLoan *loan = g_new0(DictionaryLoan, 1);
+    DictionaryLoan *loan;
+    const PixelPiece *pieces;
     size_t n = 0, size;
-    const PixelPiece *pieces = bitmap_watch(bitmap, &loan->watch, &n);
 
+    if (!type)
+        return 0;
+    loan = g_new0(DictionaryLoan, 1);
+    pieces = bitmap_watch(bitmap, &loan->watch, &n);
     if (pieces && !is_worth_it(pieces, n, bitmap_format_bits(bitmap->format) / 8)) {
         bitmap_unwatch(bitmap, &loan->watch);
         pieces = NULL;
