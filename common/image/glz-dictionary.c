@@ -29,11 +29,16 @@ GlzDictionary *glz_dictionary_ref(GlzDictionary *d)
     return d;
 }
 
+static uint64_t image_bytes(const GlzImage *image)
+{
+    return image->cells * (uint64_t)cell_step(lz_type_cell(image->type));
+}
+
 static void forget_image(GlzDictionary *d, GlzImage *image)
 {
     if (!image->piece.pixels)
         return;
-    d->bytes -= image->cells * (uint64_t)cell_step(lz_type_cell(image->type));
+    d->bytes -= image_bytes(image);
     g_clear_pointer(&image->bytes, g_bytes_unref);
     g_clear_pointer(&image->more, g_free);
     image->piece.pixels = NULL;
@@ -160,7 +165,7 @@ const GlzImage *glz_dictionary_add(GlzDictionary *d, LzType type, uint32_t cells
     *image = (GlzImage){.bytes = bytes ? g_bytes_ref(bytes) : NULL, .cells = cells, .type = type};
     set_pieces(image, pieces, n);
     d->used += cells;
-    d->bytes += cells * (uint64_t)cell_step(lz_type_cell(type));
+    d->bytes += image_bytes(image);
     /* What was never used costs nothing, not even for a client that turns to another codec. */
     if (!d->recent)
         d->recent = g_new0(uint32_t, 1u << GLZ_RECENT_BITS);

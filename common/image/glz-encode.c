@@ -178,12 +178,10 @@ G_ALWAYS_INLINE static inline void compare(Cell cell, const Search *s, Match *be
                                    MIN(s->n - i, piece->end - from)));
 }
 
-/* The piece of this image with a cell before i. */
-G_ALWAYS_INLINE static inline GlzPiece own_piece(const Search *s, uint32_t from)
+/* The piece in which the copy's source begins. */
+G_ALWAYS_INLINE static inline const GlzPiece *match_piece(const Search *s, const Match *m)
 {
-    if (G_LIKELY(from >= s->first))
-        return (GlzPiece){s->pixels, s->first, s->n};
-    return *glz_image_piece(s->image, from);
+    return glz_image_piece(glz_dictionary_image(s->d, s->id - m->image), m->from);
 }
 
 /* The cells from i on in `recent`; the entry becomes i. */
@@ -192,15 +190,14 @@ G_ALWAYS_INLINE static inline void try_recent(Cell cell, const Search *s, Match 
     const uint8_t *here = cell_pointer(cell, s->pixels, i);
     uint32_t *slot = &s->d->recent[recent_hash(cell, here)];
     uint32_t from = *slot - s->base; /* an entry of an earlier pass wraps around to a large number */
-
-    GlzPiece piece;
+    const GlzPiece *piece;
 
     *slot = s->base + i;
     if (from >= i)
         return;
-    piece = own_piece(s, from);
-    if (load_cell(cell, cell_pointer(cell, piece.pixels, from)) == load_cell(cell, here))
-        compare(cell, s, best, i, 0, &piece, from);
+    piece = glz_image_piece(s->image, from);
+    if (load_cell(cell, cell_pointer(cell, piece->pixels, from)) == load_cell(cell, here))
+        compare(cell, s, best, i, 0, piece, from);
 }
 
 /* The same with the entry for this hash in `distant` or `anchors`. */
@@ -218,11 +215,8 @@ G_ALWAYS_INLINE static inline void try_entry(Cell cell, const Search *s, Match *
     if (image > s->reach)
         return;
     if (image == 0) {
-        if (from < i) {
-            GlzPiece piece = own_piece(s, from);
-
-            compare(cell, s, best, i, 0, &piece, from);
-        }
+        if (from < i)
+            compare(cell, s, best, i, 0, glz_image_piece(s->image, from), from);
         return;
     }
     source = glz_dictionary_image(s->d, s->id - image);
@@ -295,11 +289,10 @@ G_ALWAYS_INLINE static inline bool find_later(Cell cell, Search *s, Match *m, ui
 /* Lengthens the copy of the cells at i backwards, not farther than `first`. Gives its new first cell. */
 G_ALWAYS_INLINE static inline uint32_t extend_back(Cell cell, const Search *s, Match *m, uint32_t i, uint32_t first)
 {
-    GlzPiece piece =
-        m->image ? *glz_image_piece(glz_dictionary_image(s->d, s->id - m->image), m->from) : own_piece(s, m->from);
+    const GlzPiece *piece = match_piece(s, m);
 
-    while (i > first && m->from > piece.first &&
-           cell_at(cell, piece.pixels, m->from - 1) == cell_at(cell, s->pixels, i - 1)) {
+    while (i > first && m->from > piece->first &&
+           cell_at(cell, piece->pixels, m->from - 1) == cell_at(cell, s->pixels, i - 1)) {
         i--;
         m->from--;
         m->length++;
@@ -348,8 +341,7 @@ G_ALWAYS_INLINE static inline void note_match(Cell cell, Search *s, const Match 
     uint32_t end = i + m->length, last = s->n - MIN(s->n, distant_cells(cell));
 
     if (m->image || i - m->from > 1) {
-        s->last =
-            m->image ? *glz_image_piece(glz_dictionary_image(s->d, s->id - m->image), m->from) : own_piece(s, m->from);
+        s->last = *match_piece(s, m);
         s->last_image = m->image;
         s->last_shift = (int64_t)m->from - i;
     }
