@@ -520,13 +520,14 @@ static void push_bad_cursor(uint16_t cursor_type, uint16_t width, uint16_t heigh
 
 static void push_bad_cursors(void)
 {
-    QXLCursorCmd *c = qxl_block();
+    QXLCursorCmd *c;
 
     push_bad_cursor(99, 16, 16, 1024, 1024);
     push_bad_cursor(SPICE_CURSOR_TYPE_ALPHA, 0xffff, 0xffff, 1024, 1024);
     push_bad_cursor(SPICE_CURSOR_TYPE_ALPHA, 16, 16, 8, 8);
     push_bad_cursor(SPICE_CURSOR_TYPE_ALPHA, 16, 16, 0xffffffffu, 0xffffffffu);
     push_bad_cursor(SPICE_CURSOR_TYPE_MONO, 0, 0, 0, 0);
+    c = qxl_block();
     c->type = 77;
     qxl_push_cursor(c);
     c = qxl_block();
@@ -542,10 +543,11 @@ static void push_bad_cursors(void)
 static void push_bad_messages(void)
 {
     QXLMessage *message = qxl_block();
-    QXLUpdateCmd *update = qxl_block();
+    QXLUpdateCmd *update;
 
-    memset(message->data, 'x', QXL_BLOCK_SIZE - 8); /* no end */
+    memset(message->data, 'x', QXL_BLOCK_SIZE - sizeof *message); /* no end */
     qxl_push_command(QXL_CMD_MESSAGE, message);
+    update = qxl_block();
     update->surface_id = 902;
     update->area.right = update->area.bottom = 0x7fffffff;
     qxl_push_command(QXL_CMD_UPDATE, update);

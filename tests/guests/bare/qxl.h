@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A driver of the QXL device for the bare guest: native mode, command and cursor rings, memory for commands in blocks.
- * Everything lies in the device's RAM bar, so it migrates with it.
+ * What it draws arrives whole at the destination of a migration, also while it draws (see qxl.c).
  */
 #pragma once
 
@@ -17,9 +17,9 @@
 /* Finds and resets the device, makes memory slot and primary surface. 0 on success. */
 int qxl_init(void);
 
-/* A zeroed block, waiting for the device to release one if there is none left. */
+/* A zeroed block, waiting for the device to release one if there is none left. To be pushed before the next one. */
 void *qxl_block(void);
-/* Address of something in a block (or a surface's memory) for the device. */
+/* Address of something in the present block (or a surface's memory) for the device. */
 QXLPHYSICAL qxl_address(const void *p);
 /* Memory for surfaces: never given back, `index` is 0..63. */
 void *qxl_surface_memory(unsigned index);
