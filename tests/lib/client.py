@@ -49,19 +49,23 @@ class Client(Peer):
         """SHA-256 of the pixels: bytes R, G, B, top-down."""
         return self.command("sum", display)["sha256"]
 
+    def shown(self, display=0):
+        """sum(), or None where the client has no picture, as between two resolutions."""
+        try:
+            return self.sum(display)
+        except PeerError:
+            if not self.alive():
+                raise
+            return None
+
     def wait_sum(self, wanted, display=0, timeout=30):
         """Waits until the picture has this sum; False after the timeout."""
         deadline = time.monotonic() + timeout
-        while True:
-            try:
-                if self.sum(display) == wanted:
-                    return True
-            except PeerError:
-                if not self.alive():
-                    raise
+        while self.shown(display) != wanted:
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.05)
+        return True
 
     def wait_still(self, quiet=0.5, display=0, timeout=30):
         """Waits until the picture has not changed for `quiet` seconds; returns its sum."""

@@ -21,7 +21,6 @@ import time
 
 from bare_guest import BareGuest
 from client import STOCK_COMPLAINT, Client
-from peer import PeerError
 from qemu import TOP
 from wiretap import Wiretap
 
@@ -105,14 +104,7 @@ class Voyage:
 
     def equal(self, guest, what="picture", timeout=20):
         """The client comes to show what the machine's screen shows."""
-        def same():
-            try:
-                return guest.screen_sum() == self.client.sum()
-            except PeerError:
-                if not self.client.alive():
-                    raise
-                return False  # it has no picture yet
-        until(same, "%s: the client's and the machine's differ" % what, timeout)
+        until(lambda: guest.screen_sum() == self.client.shown(), "%s: the client's and the machine's differ" % what, timeout)
 
     def draw(self, guest, scenes):
         """A command that a machine gets while its state is being loaded is lost: so it must run."""

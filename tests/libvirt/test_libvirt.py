@@ -14,7 +14,7 @@ from libvirt import Daemon  # noqa: E402
 
 def assert_equal(domain, client, what, timeout=30):
     deadline = time.monotonic() + timeout
-    while domain.screen_sum() != client.sum():
+    while domain.screen_sum() != client.shown():
         assert time.monotonic() < deadline, "the picture differs " + what
         time.sleep(0.1)
 

@@ -52,7 +52,7 @@ class Session:
     def equal(self, what, heads=((None, 0),), timeout=30):
         """The client comes to show what the machine does. heads: pairs (QEMU's device, the client's display channel)."""
         deadline = time.monotonic() + timeout
-        while not all(self.guest.screen_sum(device) == self.client.sum(display) for device, display in heads):
+        while not all(self.guest.screen_sum(device) == self.client.shown(display) for device, display in heads):
             assert time.monotonic() < deadline, "the picture differs: " + what
             time.sleep(0.1)
 

@@ -37,7 +37,7 @@ def noise():
         guest.draw("T")
         wait_for(lambda: "stream device: " in guest.log_text(), "nothing is said about the guest's noise")
         guest.draw("pfbn")
-        wait_for(lambda: guest.screen_sum() == client.sum(), "the picture differs")
+        wait_for(lambda: guest.screen_sum() == client.shown(), "the picture differs")
         assert channels(client).get("display:1") == "opened", channels(client)
 
 

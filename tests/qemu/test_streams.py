@@ -83,7 +83,7 @@ class Journey:
 
     def check_picture(self, timeout=20):
         deadline = time.monotonic() + timeout
-        while self.guest.screen_sum() != self.client.sum():
+        while self.guest.screen_sum() != self.client.shown():
             assert time.monotonic() < deadline, "the picture differs"
             time.sleep(0.1)
 

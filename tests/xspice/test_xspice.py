@@ -42,7 +42,7 @@ def wait_for(what, condition, timeout=30):
 
 
 def assert_equal(server, client, what=""):
-    wait_for("the picture differs " + what, lambda: server.screen_sum() == client.sum())
+    wait_for("the picture differs " + what, lambda: server.screen_sum() == client.shown())
 
 
 @contextmanager
