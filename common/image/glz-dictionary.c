@@ -53,6 +53,7 @@ void glz_dictionary_unref(GlzDictionary *d)
     pthread_mutex_destroy(&d->lock);
     g_free(d->images);
     g_free(d->recent);
+    g_free(d->lines);
     g_free(d->distant);
     g_free(d->anchors);
     g_free(d);
@@ -78,6 +79,7 @@ void glz_dictionary_forget(GlzDictionary *d)
     for (uint64_t id = d->head; id != d->next_id; id++)
         forget_image(d, glz_dictionary_image(d, id));
     g_clear_pointer(&d->recent, g_free);
+    g_clear_pointer(&d->lines, g_free);
     g_clear_pointer(&d->distant, g_free);
     g_clear_pointer(&d->anchors, g_free);
     pthread_mutex_unlock(&d->lock);
@@ -169,6 +171,8 @@ const GlzImage *glz_dictionary_add(GlzDictionary *d, LzType type, uint32_t cells
     /* What was never used costs nothing, not even for a client that turns to another codec. */
     if (!d->recent)
         d->recent = g_new0(uint32_t, 1u << GLZ_RECENT_BITS);
+    if (!d->lines)
+        d->lines = g_new0(uint32_t, 1u << GLZ_LINE_BITS);
     if (!d->distant)
         d->distant = g_new0(uint64_t, 1u << GLZ_DISTANT_BITS);
     if (!d->anchors)
@@ -182,6 +186,7 @@ uint32_t glz_dictionary_begin_pass(GlzDictionary *d, uint32_t cells)
 
     if (cells > G_MAXUINT32 - base) {
         memset(d->recent, 0, sizeof(*d->recent) << GLZ_RECENT_BITS);
+        memset(d->lines, 0, sizeof(*d->lines) << GLZ_LINE_BITS);
         base = 1;
     }
     d->base = base + cells;

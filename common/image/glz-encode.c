@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The GLZ encoder. At each cell it looks for the copy that saves most among few candidates: the run of the cell before,
- * the place at which the last copy would go on, the last occurrence of some cells in this image, and that of some more
- * cells in any image. A copy found after literals is lengthened backwards over them.
+ * the place at which the last copy would go on, the last occurrence of many cells in this image, that of some cells
+ * in any image, and that of few cells in this image. A copy found after literals is lengthened backwards over them.
  *
  * Where nothing is found for long, only every few cells are looked at.
  */
@@ -54,6 +54,18 @@ G_ALWAYS_INLINE static inline uint32_t distant_cells(Cell cell)
     return cell == CELL_ALPHA ? 8 : cell == CELL_RGB16 ? 6 : 4;
 }
 
+/* Cells that a hash of `lines` covers, 0: not used. */
+G_ALWAYS_INLINE static inline uint32_t line_cells(Cell cell)
+{
+    return cell == CELL_RGB32 ? 10 : 0;
+}
+
+/* No hash covers more. */
+G_ALWAYS_INLINE static inline uint32_t most_cells(Cell cell)
+{
+    return MAX(line_cells(cell), distant_cells(cell));
+}
+
 G_ALWAYS_INLINE static inline uint64_t alpha_bytes(const uint8_t *p)
 {
     return (load64(p) & cell_mask(CELL_ALPHA)) >> 24 | (load64(p + 8) & cell_mask(CELL_ALPHA)) >> 16;
@@ -75,6 +87,17 @@ G_ALWAYS_INLINE static inline uint32_t recent_hash(Cell cell, const uint8_t *p)
         v = load64(p) & cell_mask(cell);
     }
     return (uint32_t)(v * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) >> (64 - GLZ_RECENT_BITS));
+}
+
+G_ALWAYS_INLINE static inline uint32_t line_hash(Cell cell, const uint8_t *p)
+{
+    static const uint64_t factors[] = {G_GUINT64_CONSTANT(0x9fb21c651e98df25), G_GUINT64_CONSTANT(0xd6e8feb86659fd93),
+                                       G_GUINT64_CONSTANT(0xc2b2ae3d27d4eb4f), G_GUINT64_CONSTANT(0x9e3779b97f4a7c15)};
+    uint64_t v = load64(p) & cell_mask(cell);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(factors); i++)
+        v = (v ^ v >> 31) + (load64(p + 8 + 8 * i) & cell_mask(cell)) * factors[i];
+    return (uint32_t)(v * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) >> (64 - GLZ_LINE_BITS));
 }
 
 G_ALWAYS_INLINE static inline uint64_t distant_hash(Cell cell, const uint8_t *p)
@@ -141,6 +164,11 @@ G_ALWAYS_INLINE static inline void insert_recent(Cell cell, const Search *s, uin
     s->d->recent[recent_hash(cell, cell_pointer(cell, s->pixels, i))] = s->base + i;
 }
 
+G_ALWAYS_INLINE static inline void insert_line(Cell cell, const Search *s, uint32_t i)
+{
+    s->d->lines[line_hash(cell, cell_pointer(cell, s->pixels, i))] = s->base + i;
+}
+
 /* Bytes of the code of a copy, without those that continue its length. */
 G_ALWAYS_INLINE static inline uint32_t match_bytes(uint32_t i, uint32_t image, uint32_t from)
 {
@@ -184,11 +212,10 @@ G_ALWAYS_INLINE static inline const GlzPiece *match_piece(const Search *s, const
     return glz_image_piece(glz_dictionary_image(s->d, s->id - m->image), m->from);
 }
 
-/* The cells from i on in `recent`; the entry becomes i. */
-G_ALWAYS_INLINE static inline void try_recent(Cell cell, const Search *s, Match *best, uint32_t i)
+/* The cells from i on where an entry of `recent` or `lines` says; the entry becomes i. */
+G_ALWAYS_INLINE static inline void try_same(Cell cell, const Search *s, Match *best, uint32_t i, uint32_t *slot)
 {
     const uint8_t *here = cell_pointer(cell, s->pixels, i);
-    uint32_t *slot = &s->d->recent[recent_hash(cell, here)];
     uint32_t from = *slot - s->base; /* an entry of an earlier pass wraps around to a large number */
     const GlzPiece *piece;
 
@@ -198,6 +225,16 @@ G_ALWAYS_INLINE static inline void try_recent(Cell cell, const Search *s, Match 
     piece = glz_image_piece(s->image, from);
     if (load_cell(cell, cell_pointer(cell, piece->pixels, from)) == load_cell(cell, here))
         compare(cell, s, best, i, 0, piece, from);
+}
+
+G_ALWAYS_INLINE static inline void try_recent(Cell cell, const Search *s, Match *best, uint32_t i)
+{
+    try_same(cell, s, best, i, &s->d->recent[recent_hash(cell, cell_pointer(cell, s->pixels, i))]);
+}
+
+G_ALWAYS_INLINE static inline void try_line(Cell cell, const Search *s, Match *best, uint32_t i)
+{
+    try_same(cell, s, best, i, &s->d->lines[line_hash(cell, cell_pointer(cell, s->pixels, i))]);
 }
 
 /* The same with the entry for this hash in `distant` or `anchors`. */
@@ -256,8 +293,8 @@ G_ALWAYS_INLINE static inline void try_last(Cell cell, Search *s, Match *best, u
         compare(cell, s, best, i, s->last_image, &s->last, (uint32_t)from);
 }
 
-/* The best copy to the cells at i, among the cheap candidates first. */
-G_ALWAYS_INLINE static inline void find_match(Cell cell, Search *s, Match *best, uint32_t i)
+/* The best copy to the cells at i, among the cheap candidates first. copying: they follow a copy, not literals. */
+G_ALWAYS_INLINE static inline void find_match(Cell cell, Search *s, Match *best, uint32_t i, bool copying)
 {
     const uint8_t *here = cell_pointer(cell, s->pixels, i);
 
@@ -267,6 +304,13 @@ G_ALWAYS_INLINE static inline void find_match(Cell cell, Search *s, Match *best,
     try_last(cell, s, best, i);
     if (best->length >= GOOD_LENGTH)
         return;
+    if (line_cells(cell) && copying) {
+        try_line(cell, s, best, i);
+        if (best->length >= line_cells(cell)) {
+            insert_distant(cell, s, i);
+            return;
+        }
+    }
     try_distant(cell, s, best, i);
     if (best->length < distant_cells(cell))
         try_recent(cell, s, best, i);
@@ -279,7 +323,7 @@ G_ALWAYS_INLINE static inline bool find_later(Cell cell, Search *s, Match *m, ui
 {
     Match next;
 
-    find_match(cell, s, &next, i + 1);
+    find_match(cell, s, &next, i + 1, false);
     if (next.gain <= m->gain + 1)
         return false;
     *m = next;
@@ -338,7 +382,7 @@ G_ALWAYS_INLINE static inline void put_match(Cell cell, Output *out, const Match
 /* The copy is being written: keeps where it came from, and makes entries for some of its cells. */
 G_ALWAYS_INLINE static inline void note_match(Cell cell, Search *s, const Match *m, uint32_t i)
 {
-    uint32_t end = i + m->length, last = s->n - MIN(s->n, distant_cells(cell));
+    uint32_t end = i + m->length, last = s->n - MIN(s->n, most_cells(cell));
 
     if (m->image || i - m->from > 1) {
         s->last = *match_piece(s, m);
@@ -351,6 +395,8 @@ G_ALWAYS_INLINE static inline void note_match(Cell cell, Search *s, const Match 
             insert_distant(cell, s, j);
     if (end - 1 <= last) {
         insert_recent(cell, s, end - 1);
+        if (line_cells(cell))
+            insert_line(cell, s, end - 1);
         insert_distant(cell, s, end - 1);
     }
 }
@@ -376,11 +422,11 @@ G_ALWAYS_INLINE static inline void put_copy(Cell cell, Output *out, Search *s, c
 /* The cells from `literals` on wait to be written; from i on they are to be looked at. */
 G_ALWAYS_INLINE static inline void encode_piece(Cell cell, Output *out, Search *s, uint32_t literals, uint32_t i)
 {
-    const uint32_t look_ahead = distant_cells(cell) + 1;
+    const uint32_t look_ahead = most_cells(cell) + 1;
     Match m;
 
     while (i + look_ahead <= s->n) {
-        find_match(cell, s, &m, i);
+        find_match(cell, s, &m, i, i == literals);
         if (m.gain <= 0 + (i > literals)) {
             i += 1 + MIN((i - literals) >> SKIP_SHIFT, MAX_SKIP);
             continue;

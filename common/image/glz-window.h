@@ -2,10 +2,12 @@
 /*
  * The inside of a GlzDictionary, for the encoder. All of it under the dictionary's lock.
  *
- * Images live in a ring, their slot is id modulo its length. Three hash tables find earlier occurrences:
+ * Images live in a ring, their slot is id modulo its length. Four hash tables find earlier occurrences:
  *
  * - `recent`: of few cells, in the image being encoded only. Entries are `base` + cell number, with a base that grows
  *   from pass to pass, so that the table is not cleared for each of them.
+ * - `lines`: of many cells, likewise. In text, where few cells occur everywhere, they lead to copies that are twice as
+ *   long, so half as many have to be found and written.
  * - `distant`: of more cells, in all images of the window. Entries name image and cell and have some more bits of the
  *   hash, which spare a look at the pixels in most cases of a wrong guess.
  * - `anchors`: of some of those cells only, the same ones wherever they are. So they last for some large pictures, of
@@ -20,6 +22,7 @@
 #include <pthread.h>
 
 #define GLZ_RECENT_BITS 13
+#define GLZ_LINE_BITS 11
 #define GLZ_DISTANT_BITS 17
 #define GLZ_ANCHOR_BITS 16
 #define GLZ_ANCHOR_RARITY 4 /* a power of two: so many entries of `distant` are made for one in `anchors` */
@@ -60,8 +63,9 @@ struct GlzDictionary {
     GlzImage *images; /* ring */
     uint32_t capacity;
 
-    uint32_t base; /* of the next pass in `recent` */
+    uint32_t base; /* of the next pass in `recent` and `lines` */
     uint32_t *recent;
+    uint32_t *lines;
     uint64_t *distant;
     uint64_t *anchors;
 };
