@@ -2,7 +2,7 @@
 """A replay as fast as possible with a connected client: CPU time, wall time and memory of the host process.
 
 The server's CPU time is that of the library's display threads; beside it that of the whole host process, which also
-unpacks and feeds the recording, and the same with a host that has no client. Peak memory is the whole host's. How much
+reads and feeds the recording (unpacked before), and the same with a host that has no client. Peak memory is the whole host's. How much
 is sent depends on timing (what is drawn over is dropped), so the display bytes are given too. For information: it fails
 nothing.
 """
@@ -62,9 +62,10 @@ def run(arguments):
         if arguments.only and recording.name not in arguments.only:
             continue
         runs = {name: [] for name, _ in LIBS}
-        for _ in range(rounds):
-            for name, lib in LIBS:
-                runs[name].append({**play(lib, recording), **play_alone(lib, recording)})
+        with recording.unpacked() as plain:
+            for _ in range(rounds):
+                for name, lib in LIBS:
+                    runs[name].append({**play(lib, plain), **play_alone(lib, plain)})
         result = {"recording": recording.name}
         for name, _ in LIBS:
             result[name] = {f: statistics.median(one[f] for one in runs[name]) for f, *_ in COLUMNS}

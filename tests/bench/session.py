@@ -6,9 +6,11 @@ headless spice-gtk one with its default cache, everything is on the loopback dev
 channel from server to client, with message headers, as the wiretap counts them.
 """
 import contextlib
+import copy
 import os
 import subprocess
 import sys
+import tempfile
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -50,6 +52,18 @@ class Recording:
         self.name = os.path.basename(path).split(".")[0]
         self.commands, self.seconds = self.KNOWN.get(self.name) or (count_commands(path), 60)
         self.middle = self.commands // 2
+
+    @contextlib.contextmanager
+    def unpacked(self):
+        """The same recording in a plain file, for as long as the context lasts: whoever plays it needs no zstd beside it."""
+        if not self.path.endswith(".zst"):
+            yield self
+            return
+        with tempfile.TemporaryDirectory(prefix="caravan-recording-") as directory:
+            plain = copy.copy(self)
+            plain.path = os.path.join(directory, self.name + ".rec")
+            subprocess.run(["zstd", "-dq", "--long=31", self.path, "-o", plain.path], check=True)
+            yield plain
 
 
 def count_commands(path):
