@@ -17,16 +17,10 @@
 /* Messages are gathered into one write until they weigh this much. */
 #define GATHER_BYTES (64 * 1024)
 #define GATHER_MESSAGES 48
-/* What waits for a slow client: beyond this no more drawing commands are fetched. A client that is fast enough to be
- * through with them in PIPE_US may have more than MIN_PIPE items waiting, as long as they are small: the farther the
- * guest is ahead, the more is drawn over before it is sent. */
-#define MIN_PIPE 50
-#define MAX_PIPE 200
-#define PIPE_US (250 * 1000)
-#define MIN_PIPE_BYTES (32 << 20)
+/* What waits for a slow client: beyond this no more drawing commands are fetched. Of items that are so large no more
+ * than PACE_MIN may wait, however fast the client is. */
+#define LARGE_PIPE_BYTES (32 << 20)
 #define MAX_PIPE_BYTES (128 << 20)
-/* How fast it is, is measured for so long. */
-#define PACE_US (50 * 1000)
 
 typedef struct OutMessage {
     uint8_t header[DATA_HEADER_FULL_SIZE];
@@ -47,7 +41,7 @@ ChannelClient *channel_client_new(Channel *channel, Client *client, const Link *
     cc->connected = true;
     g_queue_init(&cc->pipe);
     g_queue_init(&cc->out);
-    cc->pipe_limit = MIN_PIPE;
+    pace_init(&cc->pace);
     cc->moved_at = g_get_monotonic_time();
     cc->client_generation = G_MAXUINT32;
     cc->ack_window = link->low_bandwidth ? ACK_WINDOW_LOW_BANDWIDTH : ACK_WINDOW;
@@ -170,6 +164,8 @@ static bool refuses(const ChannelClient *cc)
 
 void channel_client_enqueue(ChannelClient *cc, PipeItem *item, void (*push)(GQueue *queue, GList *link))
 {
+    if (!cc->pipe.length)
+        pace_begin(&cc->pace, g_get_monotonic_time());
     cc->pipe_bytes += item->bytes;
     push(&cc->pipe, &item->link);
 }
@@ -223,7 +219,7 @@ unsigned channel_client_pipe_length(const ChannelClient *cc)
 
 bool channel_client_pipe_is_full(const ChannelClient *cc)
 {
-    return cc->pipe.length > (cc->pipe_bytes > MIN_PIPE_BYTES ? MIN_PIPE : cc->pipe_limit) ||
+    return cc->pipe.length > (cc->pipe_bytes > LARGE_PIPE_BYTES ? PACE_MIN : cc->pace.limit) ||
            cc->pipe_bytes > MAX_PIPE_BYTES;
 }
 
@@ -371,24 +367,6 @@ static bool window_is_open(const ChannelClient *cc)
     return !cc->closed_window && (!cc->channel->ops->acks || cc->unacked <= 2 * cc->ack_window);
 }
 
-/* `items` went out. They say how fast the client is if there were always more. */
-static void note_pace(ChannelClient *cc, unsigned items)
-{
-    gint64 now = g_get_monotonic_time();
-
-    if (cc->pipe.length == 0) {
-        cc->pace_since = now;
-        cc->pace_items = 0;
-        return;
-    }
-    cc->pace_items += items;
-    if (now - cc->pace_since < PACE_US)
-        return;
-    cc->pipe_limit = (unsigned)CLAMP(cc->pace_items * (gint64)PIPE_US / (now - cc->pace_since), MIN_PIPE, MAX_PIPE);
-    cc->pace_since = now;
-    cc->pace_items = 0;
-}
-
 static void gather(ChannelClient *cc)
 {
     unsigned waiting = cc->pipe.length;
@@ -405,7 +383,8 @@ static void gather(ChannelClient *cc)
         for (GList *l = cc->out.tail; cc->out.length > n; l = l->prev, n++)
             bytes += ((OutMessage *)l->data)->body.size;
     }
-    note_pace(cc, waiting - MIN(cc->pipe.length, waiting));
+    if (cc->pipe.length)
+        pace_sent(&cc->pace, waiting - MIN(cc->pipe.length, waiting), g_get_monotonic_time());
 }
 
 void channel_client_pump(ChannelClient *cc)

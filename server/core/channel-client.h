@@ -9,6 +9,7 @@
 
 #include "common/wire/writer.h"
 #include "server/core/channel.h"
+#include "server/core/pace.h"
 
 typedef struct PipeItem PipeItem;
 typedef struct PipeItemOps {
@@ -34,11 +35,9 @@ struct ChannelClient {
     /* private to the files of channel-client-private.h */
     LoopWatch *watch;
     GQueue pipe;
-    size_t pipe_bytes;   /* sum over its items */
-    unsigned pipe_limit; /* items that it may have before it is full */
-    unsigned pace_items; /* sent since pace_since, while it was never empty */
-    gint64 pace_since;   /* monotonic us */
-    GQueue out;          /* messages being written */
+    size_t pipe_bytes; /* sum over its items */
+    Pace pace;         /* items that it may have before it is full */
+    GQueue out;        /* messages being written */
     bool pushing;
     uint64_t serial;    /* of the last message sent, 0 = none */
     bool closed_window; /* nothing may be sent yet */
