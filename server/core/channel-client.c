@@ -383,7 +383,7 @@ static void gather(ChannelClient *cc)
         for (GList *l = cc->out.tail; cc->out.length > n; l = l->prev, n++)
             bytes += ((OutMessage *)l->data)->body.size;
     }
-    if (cc->pipe.length)
+    if (waiting)
         pace_sent(&cc->pace, waiting - MIN(cc->pipe.length, waiting), g_get_monotonic_time());
 }
 

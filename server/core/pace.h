@@ -18,8 +18,9 @@
 
 typedef struct Pace {
     unsigned limit; /* items that may wait */
-    unsigned sent;  /* since `since` */
-    gint64 since;
+    unsigned sent;  /* while something waited, in `busy` */
+    gint64 busy;
+    gint64 since; /* not yet in `busy` */
 } Pace;
 
 static inline void pace_init(Pace *p)
@@ -30,16 +31,18 @@ static inline void pace_init(Pace *p)
 /* Something waits, and nothing did before. */
 static inline void pace_begin(Pace *p, gint64 now)
 {
-    p->sent = 0;
     p->since = now;
 }
 
-/* `items` more were sent, and others still wait. */
+/* `items` that had waited were sent. */
 static inline void pace_sent(Pace *p, unsigned items, gint64 now)
 {
     p->sent += items;
-    if (now - p->since < PACE_MEASURE_US)
+    p->busy += now - p->since;
+    p->since = now;
+    if (p->busy < PACE_MEASURE_US)
         return;
-    p->limit = (unsigned)CLAMP(p->sent * (gint64)PACE_AHEAD_US / (now - p->since), PACE_MIN, PACE_MAX);
-    pace_begin(p, now);
+    p->limit = (unsigned)CLAMP(p->sent * (gint64)PACE_AHEAD_US / p->busy, PACE_MIN, PACE_MAX);
+    p->sent = 0;
+    p->busy = 0;
 }

@@ -68,6 +68,27 @@ static void test_silence(void)
     g_assert_cmpuint(p.limit, ==, PACE_MAX);
 }
 
+/* Only the time counts in which something waits, in however short pieces. */
+static void test_bursts(void)
+{
+    gint64 now = 0;
+    Pace p;
+
+    pace_init(&p);
+    for (unsigned i = 0; i < 500; i++) {
+        pace_begin(&p, now);
+        pace_sent(&p, 5, now + 100);
+        now += G_USEC_PER_SEC;
+    }
+    g_assert_cmpuint(p.limit, ==, PACE_MAX);
+    for (unsigned i = 0; i < 10; i++) {
+        pace_begin(&p, now);
+        pace_sent(&p, 1, now + 10000);
+        now += G_USEC_PER_SEC;
+    }
+    g_assert_cmpuint(p.limit, ==, PACE_MIN);
+}
+
 /* A client that does not take anything for long, though something waits. */
 static void test_stalled(void)
 {
@@ -87,6 +108,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pace/speeds", test_speeds);
     g_test_add_func("/pace/changes", test_changes);
     g_test_add_func("/pace/silence", test_silence);
+    g_test_add_func("/pace/bursts", test_bursts);
     g_test_add_func("/pace/stalled", test_stalled);
     return g_test_run();
 }
