@@ -344,6 +344,30 @@ static void test_same_again(void)
     }
 }
 
+#define GLYPHS 16
+#define GLYPH_CELLS 12
+#define TEXT_GLYPHS 4000
+
+/* Two colours: any few cells have been there just before, so only longer ones lead to a glyph's last occurrence. */
+static void test_glyphs(void)
+{
+    g_autoptr(GlzDictionary) dictionary = glz_dictionary_new(1, 200000, 0);
+    g_autoptr(GlzDecoder) decoder = glz_decoder_new();
+    g_autoptr(GRand) rand = g_rand_new_with_seed(1);
+    uint32_t glyphs[GLYPHS][GLYPH_CELLS], *cells = g_new(uint32_t, TEXT_GLYPHS * GLYPH_CELLS);
+    g_autoptr(GBytes) pixels = g_bytes_new_take(cells, sizeof(*cells) * TEXT_GLYPHS * GLYPH_CELLS);
+    GlzInfo info;
+    size_t size;
+
+    for (unsigned i = 0; i < GLYPHS; i++)
+        for (unsigned j = 0; j < GLYPH_CELLS; j++)
+            glyphs[i][j] = g_rand_boolean(rand) ? 0xf4f4f4 : 0x202020;
+    for (unsigned i = 0; i < TEXT_GLYPHS; i++)
+        memcpy(cells + (size_t)i * GLYPH_CELLS, glyphs[g_rand_int_range(rand, 0, GLYPHS)], sizeof(*glyphs));
+    size = round_trip(dictionary, decoder, LZ_TYPE_RGB32, GLYPH_CELLS, TEXT_GLYPHS, true, pixels, &info);
+    g_assert_cmpuint(size, <, TEXT_GLYPHS * 9 / 2);
+}
+
 /* --- damaged input --- */
 
 static void assert_refused(GlzDecoder *decoder, const char *hex, int code)
@@ -551,6 +575,7 @@ int main(int argc, char **argv)
     g_test_add_func("/glz/same-in-pieces", test_same_in_pieces);
     g_test_add_func("/glz/bad-pieces", test_bad_pieces);
     g_test_add_func("/glz/unsteady-pixels", test_unsteady_pixels);
+    g_test_add_func("/glz/glyphs", test_glyphs);
     g_test_add_func("/glz/bad-streams", test_bad_streams);
     g_test_add_func("/glz/damaged-streams", test_damaged_streams);
     return g_test_run();
