@@ -104,10 +104,11 @@ class BytesClient:
     def _step(self):
         channels = [c for name, c in self._bytes.items() if not self.deaf or name in self._moving]
         writers = []
+        talks = self.talks  # another thread may change it at any time
         for name, channel in self._bytes.items():
-            if (self.talks or self.left[name]) and not channel.out and name not in self._moving:
+            if (talks or self.left[name]) and not channel.out and name not in self._moving:
                 channel.send(DATA, self.streams[name].next(self.piece))
-                self.left[name] -= not self.talks
+                self.left[name] -= not talks
             if channel.out:
                 writers.append(channel.socket)
         readable, writable, _ = select.select([c.socket for c in channels] + [self._main.socket], writers, [], 0.05)
