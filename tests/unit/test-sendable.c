@@ -36,7 +36,7 @@ static DrawOp *copy(Image *src)
     return op;
 }
 
-static bool takes(DrawOp *op)
+static bool is_sent(DrawOp *op)
 {
     bool sendable = op_is_sendable(op);
 
@@ -53,12 +53,12 @@ static void test_reads_itself(void)
     masked->u.copy.mask.image = image_new_surface(HERE);
     fill->u.fill.brush = pattern(image_new_surface(HERE), 0, 0);
     composite->u.composite.src = image_new_surface(HERE);
-    g_assert_true(takes(copy(bitmap(SPICE_BITMAP_FMT_32BIT, false))));
-    g_assert_true(takes(copy(image_new_surface(THERE))));
-    g_assert_false(takes(copy(image_new_surface(HERE))));
-    g_assert_false(takes(masked));
-    g_assert_false(takes(fill));
-    g_assert_true(takes(composite));
+    g_assert_true(is_sent(copy(bitmap(SPICE_BITMAP_FMT_32BIT, false))));
+    g_assert_true(is_sent(copy(image_new_surface(THERE))));
+    g_assert_false(is_sent(copy(image_new_surface(HERE))));
+    g_assert_false(is_sent(masked));
+    g_assert_false(is_sent(fill));
+    g_assert_true(is_sent(composite));
 }
 
 static DrawOp *stroke(Brush brush)
@@ -72,9 +72,9 @@ static DrawOp *stroke(Brush brush)
 
 static void test_stroke(void)
 {
-    g_assert_true(takes(stroke(solid())));
-    g_assert_true(takes(stroke(pattern(bitmap(SPICE_BITMAP_FMT_32BIT, false), 0, 0))));
-    g_assert_false(takes(stroke(pattern(image_new_surface(THERE), 0, 0))));
+    g_assert_true(is_sent(stroke(solid())));
+    g_assert_true(is_sent(stroke(pattern(bitmap(SPICE_BITMAP_FMT_32BIT, false), 0, 0))));
+    g_assert_false(is_sent(stroke(pattern(image_new_surface(THERE), 0, 0))));
 }
 
 static DrawOp *text(uint8_t flags)
@@ -89,11 +89,11 @@ static DrawOp *text(uint8_t flags)
 
 static void test_text(void)
 {
-    g_assert_true(takes(text(SPICE_STRING_FLAGS_RASTER_A1)));
-    g_assert_true(takes(text(SPICE_STRING_FLAGS_RASTER_A4)));
-    g_assert_false(takes(text(SPICE_STRING_FLAGS_RASTER_A8)));
+    g_assert_true(is_sent(text(SPICE_STRING_FLAGS_RASTER_A1)));
+    g_assert_true(is_sent(text(SPICE_STRING_FLAGS_RASTER_A4)));
+    g_assert_false(is_sent(text(SPICE_STRING_FLAGS_RASTER_A8)));
     /* The first one counts. */
-    g_assert_true(takes(text(SPICE_STRING_FLAGS_RASTER_A4 | SPICE_STRING_FLAGS_RASTER_A8)));
+    g_assert_true(is_sent(text(SPICE_STRING_FLAGS_RASTER_A4 | SPICE_STRING_FLAGS_RASTER_A8)));
 }
 
 static DrawOp *rop3(Brush brush)
@@ -110,12 +110,12 @@ static DrawOp *rop3(Brush brush)
 /* A pattern from a surface may begin at the box or before it, but not behind. */
 static void test_rop3(void)
 {
-    g_assert_true(takes(rop3(solid())));
-    g_assert_true(takes(rop3(pattern(image_new_surface(THERE), BOX.left, BOX.top))));
-    g_assert_true(takes(rop3(pattern(image_new_surface(THERE), -5, 3))));
-    g_assert_false(takes(rop3(pattern(image_new_surface(THERE), BOX.left + 1, BOX.top))));
-    g_assert_false(takes(rop3(pattern(image_new_surface(THERE), BOX.left, BOX.top + 1))));
-    g_assert_true(takes(rop3(pattern(bitmap(SPICE_BITMAP_FMT_32BIT, false), BOX.left + 1, BOX.top))));
+    g_assert_true(is_sent(rop3(solid())));
+    g_assert_true(is_sent(rop3(pattern(image_new_surface(THERE), BOX.left, BOX.top))));
+    g_assert_true(is_sent(rop3(pattern(image_new_surface(THERE), -5, 3))));
+    g_assert_false(is_sent(rop3(pattern(image_new_surface(THERE), BOX.left + 1, BOX.top))));
+    g_assert_false(is_sent(rop3(pattern(image_new_surface(THERE), BOX.left, BOX.top + 1))));
+    g_assert_true(is_sent(rop3(pattern(bitmap(SPICE_BITMAP_FMT_32BIT, false), BOX.left + 1, BOX.top))));
 }
 
 static DrawOp *composite(uint32_t flags, Image *src, Image *mask)
@@ -146,11 +146,11 @@ static void test_composite(void)
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(same); i++) {
-        g_assert_cmpint(takes(composite(same[i].flags, image_new_surface(2), image_new_surface(2))), ==,
+        g_assert_cmpint(is_sent(composite(same[i].flags, image_new_surface(2), image_new_surface(2))), ==,
                         same[i].sendable);
-        g_assert_true(takes(composite(same[i].flags, image_new_surface(2), image_new_surface(3))));
-        g_assert_true(takes(composite(same[i].flags, image_new_surface(2), NULL)));
-        g_assert_true(takes(composite(same[i].flags, bitmap(SPICE_BITMAP_FMT_32BIT, false), image_new_surface(2))));
+        g_assert_true(is_sent(composite(same[i].flags, image_new_surface(2), image_new_surface(3))));
+        g_assert_true(is_sent(composite(same[i].flags, image_new_surface(2), NULL)));
+        g_assert_true(is_sent(composite(same[i].flags, bitmap(SPICE_BITMAP_FMT_32BIT, false), image_new_surface(2))));
     }
 }
 
