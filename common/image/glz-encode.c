@@ -159,14 +159,14 @@ G_ALWAYS_INLINE static inline void insert_distant(Cell cell, const Search *s, ui
         *anchor_slot(s, hash) = distant_entry(s, hash, i);
 }
 
-G_ALWAYS_INLINE static inline void insert_recent(Cell cell, const Search *s, uint32_t i)
+G_ALWAYS_INLINE static inline uint32_t *recent_slot(Cell cell, const Search *s, uint32_t i)
 {
-    s->d->recent[recent_hash(cell, cell_pointer(cell, s->pixels, i))] = s->base + i;
+    return &s->d->recent[recent_hash(cell, cell_pointer(cell, s->pixels, i))];
 }
 
-G_ALWAYS_INLINE static inline void insert_line(Cell cell, const Search *s, uint32_t i)
+G_ALWAYS_INLINE static inline uint32_t *line_slot(Cell cell, const Search *s, uint32_t i)
 {
-    s->d->lines[line_hash(cell, cell_pointer(cell, s->pixels, i))] = s->base + i;
+    return &s->d->lines[line_hash(cell, cell_pointer(cell, s->pixels, i))];
 }
 
 /* Bytes of the code of a copy, without those that continue its length. */
@@ -212,8 +212,8 @@ G_ALWAYS_INLINE static inline const GlzPiece *match_piece(const Search *s, const
     return glz_image_piece(glz_dictionary_image(s->d, s->id - m->image), m->from);
 }
 
-/* The cells from i on where an entry of `recent` or `lines` says; the entry becomes i. */
-G_ALWAYS_INLINE static inline void try_same(Cell cell, const Search *s, Match *best, uint32_t i, uint32_t *slot)
+/* The cells from i on where this entry of `recent` or `lines` says; the entry becomes i. */
+G_ALWAYS_INLINE static inline void try_near(Cell cell, const Search *s, Match *best, uint32_t i, uint32_t *slot)
 {
     const uint8_t *here = cell_pointer(cell, s->pixels, i);
     uint32_t from = *slot - s->base; /* an entry of an earlier pass wraps around to a large number */
@@ -225,16 +225,6 @@ G_ALWAYS_INLINE static inline void try_same(Cell cell, const Search *s, Match *b
     piece = glz_image_piece(s->image, from);
     if (load_cell(cell, cell_pointer(cell, piece->pixels, from)) == load_cell(cell, here))
         compare(cell, s, best, i, 0, piece, from);
-}
-
-G_ALWAYS_INLINE static inline void try_recent(Cell cell, const Search *s, Match *best, uint32_t i)
-{
-    try_same(cell, s, best, i, &s->d->recent[recent_hash(cell, cell_pointer(cell, s->pixels, i))]);
-}
-
-G_ALWAYS_INLINE static inline void try_line(Cell cell, const Search *s, Match *best, uint32_t i)
-{
-    try_same(cell, s, best, i, &s->d->lines[line_hash(cell, cell_pointer(cell, s->pixels, i))]);
 }
 
 /* The same with the entry for this hash in `distant` or `anchors`. */
@@ -305,7 +295,7 @@ G_ALWAYS_INLINE static inline void find_match(Cell cell, Search *s, Match *best,
     if (best->length >= GOOD_LENGTH)
         return;
     if (line_cells(cell) && copying) {
-        try_line(cell, s, best, i);
+        try_near(cell, s, best, i, line_slot(cell, s, i));
         if (best->length >= line_cells(cell)) {
             insert_distant(cell, s, i);
             return;
@@ -313,9 +303,9 @@ G_ALWAYS_INLINE static inline void find_match(Cell cell, Search *s, Match *best,
     }
     try_distant(cell, s, best, i);
     if (best->length < distant_cells(cell))
-        try_recent(cell, s, best, i);
+        try_near(cell, s, best, i, recent_slot(cell, s, i));
     else
-        insert_recent(cell, s, i);
+        *recent_slot(cell, s, i) = s->base + i;
 }
 
 /* The copy at i is short: is one that begins a cell later worth the literal? */
@@ -394,9 +384,9 @@ G_ALWAYS_INLINE static inline void note_match(Cell cell, Search *s, const Match 
         for (uint32_t j = i + REFRESH; j + REFRESH / 2 < end && j <= last; j += REFRESH)
             insert_distant(cell, s, j);
     if (end - 1 <= last) {
-        insert_recent(cell, s, end - 1);
+        *recent_slot(cell, s, end - 1) = s->base + end - 1;
         if (line_cells(cell))
-            insert_line(cell, s, end - 1);
+            *line_slot(cell, s, end - 1) = s->base + end - 1;
         insert_distant(cell, s, end - 1);
     }
 }
@@ -482,7 +472,7 @@ G_ALWAYS_INLINE static inline void encode_pass(Cell cell, Output *out, Search *s
         }
     }
     if (s->n > distant_cells(cell)) {
-        insert_recent(cell, s, 0);
+        *recent_slot(cell, s, 0) = s->base;
         insert_distant(cell, s, 0);
     }
     encode_piece(cell, out, s, 0, 1);
