@@ -81,8 +81,7 @@ def noise(seed):
 
 def recorded(path, count):
     """The largest 32 bit pictures that a recording draws, cut or repeated to the size of the others."""
-    reader = ["zstd", "-dcq", "--long=27", path] if path.endswith(".zst") else ["cat", path]
-    with subprocess.Popen(reader, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as stream:
+    with subprocess.Popen(session.reader(path), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as stream:
         data = stream.stdout.read(200 << 20)
         stream.kill()
     found = {}

@@ -62,14 +62,19 @@ class Recording:
         with tempfile.TemporaryDirectory(prefix="caravan-recording-") as directory:
             plain = copy.copy(self)
             plain.path = os.path.join(directory, self.name + ".rec")
-            subprocess.run(["zstd", "-dq", "--long=31", self.path, "-o", plain.path], check=True)
+            with open(plain.path, "wb") as stream:
+                subprocess.run(reader(self.path), stdout=stream, check=True)
             yield plain
+
+
+def reader(path):
+    """The command that writes a recording, unpacked, to its standard output."""
+    return ["zstd", "-dcq", "--long=31", path] if path.endswith(".zst") else ["cat", path]
 
 
 def count_commands(path):
     """The number of commands of a recording."""
-    reader = ["zstd", "-dcq", "--long=27", path] if path.endswith(".zst") else ["cat", path]
-    with subprocess.Popen(reader, stdout=subprocess.PIPE) as stream:
+    with subprocess.Popen(reader(path), stdout=subprocess.PIPE) as stream:
         found = subprocess.run(["grep", "-ac", "^event [0-9]* 0 "], stdin=stream.stdout, capture_output=True, text=True)
     return int(found.stdout or 0)
 
